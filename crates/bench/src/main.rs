@@ -1,0 +1,3 @@
+//! Load generator, mock upstream, floor proxy and reports.
+
+fn main() {}

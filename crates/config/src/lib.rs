@@ -1,0 +1,1 @@
+//! Every feature's configuration, composed into one immutable snapshot.

@@ -1,0 +1,27 @@
+//! The words of the domain and the narrow traits that cross features.
+//!
+//! Nothing here does I/O. Start with [`record::RequestRecord`] to see what one request is worth
+//! remembering, and with [`outcome::Outcome`] to see how an attempt can end.
+
+pub mod clock;
+pub mod error;
+pub mod ids;
+pub mod model;
+pub mod money;
+pub mod outcome;
+pub mod principal;
+pub mod record;
+pub mod rng;
+pub mod store;
+pub mod usage;
+
+pub use clock::{Clock, Deadline};
+pub use error::{ErrorCode, Fault, PublicError};
+pub use ids::{RequestId, RequestIds};
+pub use model::{DeploymentKey, ModelRef, Operation};
+pub use money::{Cost, Money, Price};
+pub use outcome::{Outcome, Phase};
+pub use principal::{KeyDirectory, Principal};
+pub use record::{AttemptRecord, RequestRecord};
+pub use rng::Rng;
+pub use usage::{Usage, UsageSource};

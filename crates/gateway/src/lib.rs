@@ -1,0 +1,1 @@
+//! The data plane: pipeline, handlers and the response body that drives attempts.

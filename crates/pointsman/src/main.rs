@@ -1,0 +1,3 @@
+//! An AI model router: one binary, self-hosted.
+
+fn main() {}

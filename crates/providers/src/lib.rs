@@ -1,0 +1,1 @@
+//! Vendors as data: adapters, the price catalogue, the simulated provider.

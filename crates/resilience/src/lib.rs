@@ -1,0 +1,1 @@
+//! Backoff, retry rules and outcome classification as pure state machines.

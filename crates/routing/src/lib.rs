@@ -1,0 +1,1 @@
+//! Model names, routes and plans.

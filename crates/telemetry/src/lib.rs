@@ -1,0 +1,1 @@
+//! Metrics, access log and tracing set-up.

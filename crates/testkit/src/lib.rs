@@ -1,0 +1,1 @@
+//! Mock providers, in-memory sockets, fakes and fixtures for tests.

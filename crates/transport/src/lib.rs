@@ -1,0 +1,1 @@
+//! Upstream connections and pools, TLS, listeners, drain.

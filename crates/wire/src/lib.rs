@@ -1,0 +1,1 @@
+//! Wire formats: probe, splice, SSE and observers, as sans-IO state machines.
