@@ -1,1 +1,22 @@
 //! Upstream connections and pools, TLS, listeners, drain.
+//!
+//! [`Upstream`] is one origin with its pool; [`Upstreams`] keeps them alive across config reloads.
+//! [`serve`] runs a service on a listener until it is told to drain. Tests replace
+//! [`connect::Connect`] and [`serve::Accept`] by in-memory streams.
+
+pub mod bind;
+pub mod body;
+pub mod connect;
+pub mod fetch;
+pub mod io;
+mod pool;
+pub mod serve;
+pub mod tls;
+pub mod upstream;
+
+pub use body::RequestBody;
+pub use connect::{Connect, ConnectError, Origin};
+pub use io::{BoxedIo, Io};
+pub use pool::UpstreamBody;
+pub use serve::{Drain, ServeOptions, serve};
+pub use upstream::{SendError, Upstream, UpstreamConfig, UpstreamConfigError, Upstreams};

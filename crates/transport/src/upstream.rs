@@ -1,0 +1,224 @@
+//! One origin: its pool and how a request gets onto a connection.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, Uri};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+
+use crate::body::RequestBody;
+use crate::connect::{Connect, ConnectError, Origin};
+use crate::pool::{Pool, Sender, UpstreamBody};
+
+/// Upper bound of hyper's read buffer per connection: bounds memory and an answer's head.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Answer heads with more fields than this are refused.
+const MAX_HEADERS: usize = 128;
+const MAX_IDLE: usize = 512;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What makes an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamConfig {
+    /// `http(s)://host[:port][/path]`, without query.
+    pub base_url: String,
+    /// Limit for name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+}
+
+/// A base URL that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamConfigError {
+    /// Not a URL at all.
+    #[error("`{0}` is not a URL")]
+    NotAUrl(String),
+    /// Neither `http` nor `https`.
+    #[error("`{0}` must begin with http:// or https://")]
+    Scheme(String),
+    /// No host, credentials in the URL, or a query.
+    #[error("`{0}` must be scheme, host, optional port and path, and nothing else")]
+    Shape(String),
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection broke before a whole response head was here.
+    #[error("{0}")]
+    Exchange(#[source] hyper::Error),
+}
+
+/// An origin with its idle connections. Cheap to share; kept across config reloads.
+pub struct Upstream {
+    origin: Origin,
+    base_path: String,
+    host: HeaderValue,
+    connect_timeout: Duration,
+    connector: Arc<dyn Connect>,
+    pool: Arc<Pool>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Upstream({}{})", self.origin, self.base_path)
+    }
+}
+
+impl Upstream {
+    fn new(config: &UpstreamConfig, connector: Arc<dyn Connect>) -> Result<Self, UpstreamConfigError> {
+        let (origin, base_path) = parse_base_url(&config.base_url)?;
+        let host = HeaderValue::try_from(origin.authority())
+            .map_err(|_| UpstreamConfigError::Shape(config.base_url.clone()))?;
+        let pool = Pool::new(MAX_IDLE, IDLE_TIMEOUT);
+        Ok(Self { origin, base_path, host, connect_timeout: config.connect_timeout, connector, pool })
+    }
+
+    /// The server.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The value for the `Host` header.
+    #[must_use]
+    pub const fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
+    /// The request target for `path` (which begins with a slash) below the base URL.
+    ///
+    /// # Errors
+    /// Where `path` holds what a URL cannot.
+    pub fn target(&self, path: &str) -> Result<Uri, http::Error> {
+        let path = PathAndQuery::try_from(format!("{}{path}", self.base_path))?;
+        Ok(Uri::from(path))
+    }
+
+    /// Connections that wait for work.
+    #[must_use]
+    pub fn idle_connections(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Sends `request` (origin-form target, `Host` set) and waits for the response head.
+    ///
+    /// A pooled connection that the server closed before a byte was sent is replaced in silence.
+    ///
+    /// # Errors
+    /// Where there is no connection, or it breaks before the head is complete.
+    pub async fn send(&self, request: Request<RequestBody>) -> Result<Response<UpstreamBody>, SendError> {
+        let mut request = request;
+        while let Some(mut sender) = self.pool.take() {
+            if sender.ready().await.is_err() {
+                continue;
+            }
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok(self.wrap(response, sender)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(SendError::Exchange(error.into_error())),
+                },
+            }
+        }
+        // Opening a connection is rare: its future is boxed so that the common path stays small.
+        let mut sender = Box::pin(self.open()).await?;
+        let response = sender.send_request(request).await.map_err(SendError::Exchange)?;
+        Ok(self.wrap(response, sender))
+    }
+
+    async fn open(&self) -> Result<Sender, SendError> {
+        let io = timeout(self.connect_timeout, self.connector.connect(&self.origin))
+            .await
+            .map_err(|_| ConnectError::Timeout(self.connect_timeout))??;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(READ_BUFFER_BYTES)
+            .max_headers(MAX_HEADERS)
+            .handshake(TokioIo::new(io))
+            .await
+            .map_err(SendError::Exchange)?;
+        // Owned by its sender: when pool and body let go of that, the connection's task ends.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "upstream connection ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    fn wrap(&self, response: Response<hyper::body::Incoming>, sender: Sender) -> Response<UpstreamBody> {
+        response.map(|incoming| UpstreamBody::new(incoming, sender, self.pool.clone()))
+    }
+}
+
+/// All upstreams by their configuration, so that a reload keeps the connections it can.
+pub struct Upstreams {
+    connector: Arc<dyn Connect>,
+    known: Mutex<HashMap<(String, Duration), Arc<Upstream>>>,
+}
+
+impl fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upstreams")
+    }
+}
+
+impl Upstreams {
+    /// A registry whose upstreams connect through `connector`.
+    #[must_use]
+    pub fn new(connector: Arc<dyn Connect>) -> Self {
+        Self { connector, known: Mutex::default() }
+    }
+
+    /// The upstream with this configuration: the one from before, or a new one.
+    ///
+    /// # Errors
+    /// Where the base URL cannot be used.
+    pub fn get(&self, config: &UpstreamConfig) -> Result<Arc<Upstream>, UpstreamConfigError> {
+        let key = (config.base_url.clone(), config.connect_timeout);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(upstream) = known.get(&key) {
+            return Ok(upstream.clone());
+        }
+        let upstream = Arc::new(Upstream::new(config, self.connector.clone())?);
+        known.insert(key, upstream.clone());
+        Ok(upstream)
+    }
+
+    /// Closes connections that were idle for too long and forgets upstreams that no snapshot holds.
+    pub fn sweep(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, upstream| {
+            upstream.pool.sweep();
+            Arc::strong_count(upstream) > 1
+        });
+    }
+}
+
+fn parse_base_url(text: &str) -> Result<(Origin, String), UpstreamConfigError> {
+    let uri: Uri = text.parse().map_err(|_| UpstreamConfigError::NotAUrl(text.to_owned()))?;
+    let tls = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => true,
+        Some(scheme) if *scheme == Scheme::HTTP => false,
+        _ => return Err(UpstreamConfigError::Scheme(text.to_owned())),
+    };
+    let shape = || UpstreamConfigError::Shape(text.to_owned());
+    let authority = uri.authority().ok_or_else(shape)?;
+    if authority.as_str().contains('@') || uri.query().is_some() || authority.host().is_empty() {
+        return Err(shape());
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let origin = Origin { tls, host: host.into(), port };
+    Ok((origin, uri.path().trim_end_matches('/').to_owned()))
+}
+
+#[cfg(test)]
+mod tests;
