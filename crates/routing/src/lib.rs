@@ -1,1 +1,20 @@
 //! Model names, routes and plans.
+//!
+//! A [`Builder`] takes providers, deployments, aliases and route graphs and makes one immutable
+//! [`Resolver`]. A request's model name goes through [`Resolver::resolve`] (one hash look-up) and
+//! [`Known::plan`] (the draws of `split` nodes), which yields the ordered candidates of a [`Plan`].
+
+mod builder;
+mod closest;
+mod error;
+mod plan;
+mod resolver;
+mod spec;
+mod suffix;
+
+pub use builder::Builder;
+pub use error::{BuildError, BuildErrorKind, ResolveError};
+pub use plan::{Candidate, Plan, Reason};
+pub use resolver::{DynamicDeployment, Known, Resolved, Resolver};
+pub use spec::{Branch, BranchSpec, DeploymentId, Node, NodeKind, NodeSpec, Place, ProviderId, RouteId};
+pub use suffix::KNOWN_SUFFIXES;

@@ -1,0 +1,246 @@
+//! Names to targets: built once for a snapshot, one hash look-up for a request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use pointsman_core::{ModelRef, Rng};
+use smallvec::{SmallVec, smallvec};
+
+use crate::closest::{Closest, truncate};
+use crate::error::ResolveError;
+use crate::plan::{Candidate, Plan, Reason, Walk};
+use crate::spec::{DeploymentId, Node, ProviderId, RouteId};
+use crate::suffix::{self, KNOWN_SUFFIXES};
+
+/// How many close names an error offers.
+const CLOSEST: usize = 3;
+/// How much of an unknown name an error repeats, in bytes.
+const MAX_ECHO: usize = 100;
+
+/// A hash table with names as keys. The keys come from the configuration, never from callers.
+pub(crate) type Names<V> = HashMap<Arc<str>, V, foldhash::fast::RandomState>;
+
+/// Says which environment variable would enable a provider of a model, if there is one.
+pub(crate) type Enable = Box<dyn Fn(&str) -> Option<Arc<str>> + Send + Sync>;
+
+/// Every name that a request may use, and the compiled routes.
+pub struct Resolver {
+    pub(crate) names: Names<Target>,
+    pub(crate) providers: Names<ProviderId>,
+    pub(crate) open_ended: Vec<bool>,
+    pub(crate) deployments: Vec<Listed>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) aliases: Vec<Arc<str>>,
+    pub(crate) ambiguous: Vec<SmallVec<[DeploymentId; 4]>>,
+    pub(crate) answers_any_name: Option<ProviderId>,
+    pub(crate) closest: Closest,
+    pub(crate) enable: Enable,
+}
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Deployment(DeploymentId),
+    Route(RouteId),
+    /// Index into `ambiguous`.
+    Ambiguous(u32),
+}
+
+/// A deployment as the resolver knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) provider: ProviderId,
+    pub(crate) key: ModelRef,
+    /// `provider/model`.
+    pub(crate) full_name: Arc<str>,
+}
+
+/// A compiled route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
+    pub(crate) node: Node,
+}
+
+/// What a request's model name leads to.
+#[derive(Clone, Copy, Debug)]
+pub enum Resolved<'a> {
+    /// Something that the snapshot holds.
+    Known(Known<'a>),
+    /// A model of a provider that takes any name: the caller makes the deployment.
+    Dynamic(DynamicDeployment<'a>),
+}
+
+/// A name that leads to a route or a deployment of the snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    resolver: &'a Resolver,
+    name: &'a Arc<str>,
+    target: KnownTarget,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum KnownTarget {
+    Deployment(DeploymentId),
+    Route(RouteId),
+}
+
+/// A model that no list holds, of a provider that takes any name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DynamicDeployment<'a> {
+    /// Index into the snapshot's providers.
+    pub provider: ProviderId,
+    /// The upstream model id.
+    pub model: &'a str,
+}
+
+impl Resolver {
+    /// What `name` leads to: `provider/model` where the first segment is a configured provider,
+    /// else a route, an alias, or a model name that only one provider has.
+    ///
+    /// # Errors
+    /// Where nothing, or more than one model, has this name.
+    pub fn resolve<'a>(&'a self, name: &'a str) -> Result<Resolved<'a>, ResolveError> {
+        let (name, _) = suffix::split(name, KNOWN_SUFFIXES);
+        if let Some((key, target)) = self.names.get_key_value(name) {
+            return self.known(key, *target).map(Resolved::Known);
+        }
+        if let Some((first, model)) = name.split_once('/')
+            && let Some(&provider) = self.providers.get(first)
+        {
+            return match self.is_open_ended(provider) && !model.is_empty() {
+                true => Ok(Resolved::Dynamic(DynamicDeployment { provider, model })),
+                false => Err(self.unknown(name)),
+            };
+        }
+        match self.answers_any_name {
+            Some(provider) if !name.is_empty() => {
+                Ok(Resolved::Dynamic(DynamicDeployment { provider, model: name }))
+            }
+            _ => Err(self.unknown(name)),
+        }
+    }
+
+    /// Every deployment in the order of [`DeploymentId`]: its provider and its key.
+    pub fn deployments(&self) -> impl ExactSizeIterator<Item = (ProviderId, &ModelRef)> {
+        self.deployments.iter().map(|listed| (listed.provider, &listed.key))
+    }
+
+    /// `provider/model` of a deployment.
+    #[must_use]
+    pub fn full_name(&self, id: DeploymentId) -> Option<&Arc<str>> {
+        self.deployments.get(id.index()).map(|listed| &listed.full_name)
+    }
+
+    /// The names of all routes, in the order of [`RouteId`].
+    pub fn routes(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
+        self.routes.iter().map(|route| &route.name)
+    }
+
+    /// The names of all aliases, in the order of writing.
+    pub fn aliases(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
+        self.aliases.iter()
+    }
+
+    /// Up to `count` known names that are close to `name`, closest first.
+    #[must_use]
+    pub fn closest(&self, name: &str, count: usize) -> Vec<Arc<str>> {
+        self.closest.find(name, count)
+    }
+
+    pub(crate) fn route_node(&self, id: RouteId) -> Option<&Node> {
+        self.routes.get(id.index()).map(|route| &route.node)
+    }
+
+    pub(crate) fn unknown(&self, name: &str) -> ResolveError {
+        ResolveError::Unknown {
+            name: truncate(name, MAX_ECHO).into(),
+            closest: self.closest.find(name, CLOSEST),
+            enable: (self.enable)(name),
+        }
+    }
+
+    fn is_open_ended(&self, provider: ProviderId) -> bool {
+        self.open_ended.get(provider.index()).copied().unwrap_or(false)
+    }
+
+    fn known<'a>(&'a self, name: &'a Arc<str>, target: Target) -> Result<Known<'a>, ResolveError> {
+        let target = match target {
+            Target::Deployment(id) => KnownTarget::Deployment(id),
+            Target::Route(id) => KnownTarget::Route(id),
+            Target::Ambiguous(index) => {
+                let choices = self.ambiguous.get(index as usize).into_iter().flatten();
+                let choices = choices.filter_map(|id| self.full_name(*id).cloned()).collect();
+                return Err(ResolveError::Ambiguous { name: name.as_ref().into(), choices });
+            }
+        };
+        Ok(Known { resolver: self, name, target })
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver")
+            .field("names", &self.names.len())
+            .field("deployments", &self.deployments.len())
+            .field("routes", &self.routes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Known<'a> {
+    /// The name as the client wrote it, shared.
+    #[must_use]
+    pub const fn name(&self) -> &'a Arc<str> {
+        self.name
+    }
+
+    /// The deployment that the name stands for; `None` where it stands for a route.
+    #[must_use]
+    pub const fn deployment(&self) -> Option<DeploymentId> {
+        match self.target {
+            KnownTarget::Deployment(id) => Some(id),
+            KnownTarget::Route(_) => None,
+        }
+    }
+
+    /// What permissions are also compared with: the route's name, or `provider/model`.
+    #[must_use]
+    pub fn canonical_name(&self) -> &'a Arc<str> {
+        let found = match self.target {
+            KnownTarget::Deployment(id) => self.resolver.full_name(id),
+            KnownTarget::Route(id) => self.resolver.routes.get(id.index()).map(|route| &route.name),
+        };
+        found.unwrap_or(self.name)
+    }
+
+    /// The ordered candidates. Draws come from `rng`, so that a request's plan replays exactly.
+    /// Allocates nothing for a single deployment.
+    #[must_use]
+    pub fn plan(&self, rng: &mut Rng) -> Plan {
+        let name = Arc::clone(self.name);
+        match self.target {
+            KnownTarget::Deployment(deployment) => Plan {
+                name,
+                route: None,
+                route_id: None,
+                candidates: smallvec![Candidate { deployment, reason: Reason::Named }],
+            },
+            KnownTarget::Route(id) => {
+                let mut walk = Walk { resolver: self.resolver, rng, candidates: SmallVec::new() };
+                let route = self.resolver.routes.get(id.index());
+                if let Some(route) = route {
+                    walk.visit(&route.node, Reason::First);
+                }
+                let candidates = walk.candidates;
+                Plan {
+                    name,
+                    route: route.map(|route| Arc::clone(&route.name)),
+                    route_id: Some(id),
+                    candidates,
+                }
+            }
+        }
+    }
+}
