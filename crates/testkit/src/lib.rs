@@ -1,1 +1,13 @@
-//! Mock providers, in-memory sockets, fakes and fixtures for tests.
+//! What tests lean on: nothing in here is part of the product.
+//!
+//! - [`net`]: listener and connector in memory, so that timing tests run on paused time;
+//! - [`mock`]: a scripted OpenAI-compatible upstream with faults and an exact request log;
+//! - [`fakes`]: stand-ins for the traits of core;
+//! - [`process`]: the real binary, started on a free port and killed on drop;
+//! - [`openai`]: bodies and stream events as the mock sends them.
+
+pub mod fakes;
+pub mod mock;
+pub mod net;
+pub mod openai;
+pub mod process;

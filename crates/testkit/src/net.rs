@@ -1,0 +1,177 @@
+//! Sockets without sockets: named listeners and connections over `tokio::io::duplex`.
+//!
+//! Nothing leaves the process, so a test on paused time sees exact delays. A connection can be reset
+//! as well as closed, and a name can be made a black hole for connect timeouts.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// Bytes that one direction holds before the writer waits: as a socket's buffer, but small enough
+/// that back-pressure shows in tests.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Connections that wait for `accept`.
+const BACKLOG: usize = 1024;
+
+/// A world of named listeners. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryNet {
+    hosts: Arc<Mutex<HashMap<String, Host>>>,
+    connects: Arc<AtomicUsize>,
+}
+
+/// Takes the connections made to one name. Once dropped, connecting is refused.
+#[derive(Debug)]
+pub struct MemoryListener {
+    incoming: mpsc::Receiver<MemoryIo>,
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub struct MemoryIo {
+    stream: DuplexStream,
+    reset: Arc<AtomicBool>,
+}
+
+/// A byte stream that can also be torn down the hard way.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Resets the connection: the peer sees an error, not an end.
+    fn reset(self);
+}
+
+#[derive(Clone, Debug)]
+enum Host {
+    Listening(mpsc::Sender<MemoryIo>),
+    BlackHole,
+}
+
+impl MemoryNet {
+    /// An empty world.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Listens at `name` (by habit `host:port`); a later listener of the same name replaces it.
+    #[must_use]
+    pub fn listen(&self, name: &str) -> MemoryListener {
+        let (sender, incoming) = mpsc::channel(BACKLOG);
+        self.hosts().insert(name.to_owned(), Host::Listening(sender));
+        MemoryListener { incoming }
+    }
+
+    /// Connecting to `name` hangs from now on.
+    pub fn black_hole(&self, name: &str) {
+        self.hosts().insert(name.to_owned(), Host::BlackHole);
+    }
+
+    /// Connects to `name`.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` where nobody listens.
+    pub async fn connect(&self, name: &str) -> io::Result<MemoryIo> {
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        let host = self.hosts().get(name).cloned();
+        let refused =
+            || io::Error::new(io::ErrorKind::ConnectionRefused, format!("nobody listens at {name}"));
+        match host {
+            None => Err(refused()),
+            Some(Host::BlackHole) => std::future::pending().await,
+            Some(Host::Listening(sender)) => {
+                let (ours, theirs) = pair();
+                sender.send(theirs).await.map_err(|_| refused())?;
+                Ok(ours)
+            }
+        }
+    }
+
+    /// How often somebody tried to connect, to any name.
+    #[must_use]
+    pub fn connects(&self) -> usize {
+        self.connects.load(Ordering::Relaxed)
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryListener {
+    /// The next connection.
+    ///
+    /// # Errors
+    /// `NotConnected` where the world is gone, so that nobody can connect any more.
+    pub async fn accept(&mut self) -> io::Result<MemoryIo> {
+        self.incoming.recv().await.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+/// Two connected ends.
+#[must_use]
+pub fn pair() -> (MemoryIo, MemoryIo) {
+    let (a, b) = tokio::io::duplex(BUFFER_BYTES);
+    let reset = Arc::new(AtomicBool::new(false));
+    (MemoryIo { stream: a, reset: Arc::clone(&reset) }, MemoryIo { stream: b, reset })
+}
+
+impl MemoryIo {
+    fn reset_error(&self) -> Option<io::Error> {
+        self.reset.load(Ordering::Acquire).then(|| io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+impl Io for MemoryIo {
+    fn reset(self) {
+        self.reset.store(true, Ordering::Release);
+    }
+}
+
+impl Io for TcpStream {
+    fn reset(self) {
+        // Without lingering, closing a socket sends RST. Where that cannot be set, it is a plain close.
+        let _ = self.set_zero_linger();
+    }
+}
+
+/// As Linux does it: bytes that had arrived before the reset can still be read.
+impl AsyncRead for MemoryIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        match (&polled, self.reset_error()) {
+            (Poll::Ready(Ok(())), Some(error)) if buf.filled().len() == before => Poll::Ready(Err(error)),
+            _ => polled,
+        }
+    }
+}
+
+impl AsyncWrite for MemoryIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(error) = self.reset_error() {
+            return Poll::Ready(Err(error));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests;
