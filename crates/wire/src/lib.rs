@@ -1,1 +1,17 @@
 //! Wire formats: probe, splice, SSE and observers, as sans-IO state machines.
+//!
+//! A request body is read once by [`probe`], which validates it and notes where the model name
+//! stands; [`splice`] cuts another name in without touching any other byte. Streamed answers go
+//! through [`openai::stream::StreamObserver`], plain ones past [`openai::answer::observe`]: both
+//! look at the bytes, neither rebuilds them. [`json`] is the scanner under all of it, [`sse`] the
+//! framing of event streams.
+
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod json;
+pub mod openai;
+pub mod probe;
+pub mod splice;
+pub mod sse;
+
+pub use openai::error::UpstreamError;

@@ -1,0 +1,10 @@
+//! OpenAI's wire format, as its many vendors speak it. [`payload`] reads what answers and stream
+//! chunks have in common; [`answer`] and [`stream`] judge it; [`error`] and [`models`] are the
+//! other two documents of the API.
+
+pub mod answer;
+pub mod error;
+pub mod models;
+mod payload;
+pub mod stream;
+mod usage;

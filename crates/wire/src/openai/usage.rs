@@ -1,0 +1,133 @@
+//! Token counts in all the spellings in use, brought to one meaning.
+//!
+//! OpenAI's own names come first; DeepSeek adds `prompt_cache_hit_tokens`, Moonshot a top-level
+//! `cached_tokens`, OpenRouter `cache_write_tokens`, newer servers the names of the Responses API,
+//! and llama.cpp reports `timings` even where it reports no usage.
+
+use pointsman_core::{Usage, UsageSource};
+
+use crate::json::{JsonError, Kind, Scanner};
+
+/// What was said, before it is interpreted.
+#[derive(Default)]
+struct Counts {
+    input: Option<u64>,
+    output: Option<u64>,
+    total: Option<u64>,
+    usage: Usage,
+}
+
+/// Takes any value; the usage, if it is an object with token counts.
+pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError> {
+    if scanner.kind()? != Kind::Object {
+        scanner.skip()?;
+        return Ok(None);
+    }
+    let mut counts = Counts::default();
+    scanner.object(|scanner, key| {
+        let usage = &mut counts.usage;
+        match &*key.name() {
+            "prompt_tokens" | "input_tokens" => keep(&mut counts.input, scanner.count_or_skip()?),
+            "completion_tokens" | "output_tokens" => keep(&mut counts.output, scanner.count_or_skip()?),
+            "total_tokens" => keep(&mut counts.total, scanner.count_or_skip()?),
+            "prompt_tokens_details" | "input_tokens_details" => read_details(scanner, usage, true)?,
+            "completion_tokens_details" | "output_tokens_details" => read_details(scanner, usage, false)?,
+            "prompt_cache_hit_tokens" | "cached_tokens" | "num_cached_tokens" | "cache_read_input_tokens" => {
+                larger(&mut usage.cached_input, scanner.count_or_skip()?);
+            }
+            "cache_write_tokens" | "cache_creation_input_tokens" => {
+                larger(&mut usage.cache_write, scanner.count_or_skip()?);
+            }
+            "reasoning_tokens" => larger(&mut usage.reasoning, scanner.count_or_skip()?),
+            _ => scanner.skip()?,
+        }
+        Ok::<_, JsonError>(())
+    })?;
+    Ok(counts.settle())
+}
+
+/// Takes any value; the usage, if it is llama.cpp's `timings`.
+pub(super) fn read_timings(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError> {
+    if scanner.kind()? != Kind::Object {
+        scanner.skip()?;
+        return Ok(None);
+    }
+    let (mut prompt, mut predicted, mut cached) = (None, None, 0);
+    scanner.object(|scanner, key| {
+        match &*key.name() {
+            "prompt_n" => prompt = scanner.count_or_skip()?,
+            "predicted_n" => predicted = scanner.count_or_skip()?,
+            "cache_n" => larger(&mut cached, scanner.count_or_skip()?),
+            _ => scanner.skip()?,
+        }
+        Ok::<_, JsonError>(())
+    })?;
+    let (Some(prompt), Some(output)) = (prompt, predicted) else { return Ok(None) };
+    // `prompt_n` counts what was evaluated; what came from the cache stands apart.
+    let input = cached.saturating_add(prompt);
+    let source = UsageSource::Reported;
+    Ok(Some(Usage { input, cached_input: cached, output, source, ..Usage::default() }))
+}
+
+fn read_details(scanner: &mut Scanner<'_>, usage: &mut Usage, input: bool) -> Result<(), JsonError> {
+    if scanner.kind()? != Kind::Object {
+        return scanner.skip();
+    }
+    scanner.object(|scanner, key| {
+        let slot = match (&*key.name(), input) {
+            ("cached_tokens", true) => &mut usage.cached_input,
+            ("cache_write_tokens" | "cache_creation_tokens", true) => &mut usage.cache_write,
+            ("audio_tokens", true) => &mut usage.input_audio,
+            ("audio_tokens", false) => &mut usage.output_audio,
+            ("reasoning_tokens", false) => &mut usage.reasoning,
+            _ => return scanner.skip(),
+        };
+        larger(slot, scanner.count_or_skip()?);
+        Ok(())
+    })
+}
+
+impl Counts {
+    /// `output` must include reasoning. xAI and Gemini leave it out of `completion_tokens` but not
+    /// out of `total_tokens`: what the total has beyond the two parts was generated unseen.
+    fn settle(self) -> Option<Usage> {
+        let mut usage = Usage { source: UsageSource::Reported, ..self.usage };
+        match (self.input, self.output, self.total) {
+            (None, None, None) => return None,
+            (Some(input), Some(output), total) => {
+                let unseen = total.map_or(0, |total| total.saturating_sub(input.saturating_add(output)));
+                usage.input = input;
+                usage.output = output.saturating_add(unseen);
+                usage.reasoning = usage.reasoning.max(unseen);
+            }
+            // Embeddings have no output; some vendors then give the total alone.
+            (Some(input), None, total) => {
+                usage.input = input;
+                usage.output = total.map_or(0, |total| total.saturating_sub(input));
+            }
+            (None, output, total) => {
+                usage.output = output.unwrap_or(0);
+                usage.input = total.map_or(0, |total| total.saturating_sub(usage.output));
+            }
+        }
+        // Parts are never larger than their whole: prices are computed from the differences.
+        usage.cached_input = usage.cached_input.min(usage.input);
+        usage.cache_write = usage.cache_write.min(usage.input - usage.cached_input);
+        usage.reasoning = usage.reasoning.min(usage.output);
+        usage.input_audio = usage.input_audio.min(usage.input);
+        usage.output_audio = usage.output_audio.min(usage.output);
+        Some(usage)
+    }
+}
+
+fn keep(slot: &mut Option<u64>, value: Option<u64>) {
+    *slot = value.or(*slot);
+}
+
+/// Vendors repeat one count under two names; a zero under one must not undo the other.
+fn larger(slot: &mut u64, value: Option<u64>) {
+    *slot = (*slot).max(value.unwrap_or(0));
+}
+
+#[cfg(test)]
+mod tests;
