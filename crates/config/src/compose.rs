@@ -1,0 +1,5 @@
+//! From validated parts to a [`crate::Snapshot`].
+
+mod pricing;
+
+pub(crate) use pricing::Pricing;

@@ -1,0 +1,15 @@
+//! Validated configuration: what the rest of the program reads. Nothing here knows about YAML.
+
+mod deployment;
+mod keys;
+mod provider;
+mod route;
+mod settings;
+
+pub use deployment::{Deployment, Slot};
+pub use keys::{Key, Keys};
+pub use provider::{Provider, ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
+pub use route::{OnDisconnect, RouteOptions, TimeoutOverrides};
+pub use settings::{
+    AccessLog, DataSettings, DiscoverySettings, LogFormat, LogSettings, ServerSettings, Settings,
+};

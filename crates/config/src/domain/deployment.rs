@@ -1,0 +1,54 @@
+//! A deployment: what a request is routed to.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use pointsman_core::ModelRef;
+use pointsman_providers::{Mode, PriceList};
+
+use super::Provider;
+
+/// A provider's model. Kept across reloads while its provider and price are the same, and with it
+/// whatever is in its slots.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Provider and upstream model id.
+    pub key: ModelRef,
+    /// `provider/model`.
+    pub name: Arc<str>,
+    /// Who answers.
+    pub provider: Arc<Provider>,
+    /// The upstream model id as a quoted JSON string, ready to be spliced in.
+    pub model_json: Bytes,
+    /// `None`: not known, which is not the same as free.
+    pub price: Option<PriceList>,
+    /// The version of the price list: the catalogue's, also where nothing is known.
+    pub price_version: u32,
+    /// In tokens, where known.
+    pub context_length: Option<u32>,
+    /// What it is for, where known.
+    pub mode: Option<Mode>,
+    /// Resolved metric handles; filled by the gateway.
+    pub metrics: Slot,
+    /// Live state; filled by the gateway.
+    pub state: Slot,
+}
+
+/// A place for something that a higher layer keeps with a deployment, made at its first use.
+#[derive(Default)]
+pub struct Slot(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl Slot {
+    /// What is in the slot, made now if need be. `None` only where it holds another type.
+    pub fn get_or_init<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() { "Slot(full)" } else { "Slot(empty)" })
+    }
+}

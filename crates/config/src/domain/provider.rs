@@ -1,0 +1,156 @@
+//! A provider: one vendor account or server, ready to be called.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Uri};
+use pointsman_core::Operation;
+use pointsman_transport::Upstream;
+
+/// The base URL of the simulated provider. The name cannot exist (RFC 2606): the gateway's connector
+/// answers for it in memory, and nothing ever leaves the machine.
+pub const SIMULATED_BASE_URL: &str = "http://simulated.invalid/v1";
+
+/// Which protocol a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// OpenAI's API, as spoken by most vendors and engines.
+    OpenAi,
+    /// Built in; answers any model name.
+    Simulated,
+}
+
+/// Where a provider comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderSource {
+    /// The configuration file.
+    Config,
+    /// A key in this environment variable.
+    Environment(Arc<str>),
+    /// An engine that answered on this machine.
+    Engine,
+    /// Built in.
+    BuiltIn,
+}
+
+/// Limits for each phase of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name resolution, TCP and TLS.
+    pub connect: Duration,
+    /// From the sent request to the response head.
+    pub first_byte: Duration,
+    /// From the response head to the first token, of a stream.
+    pub first_token: Duration,
+    /// Between two chunks.
+    pub between_chunks: Duration,
+    /// The client's whole request, with all attempts.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    /// Generous where models think: reasoning models send nothing for minutes.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(300),
+            first_token: Duration::from_secs(300),
+            between_chunks: Duration::from_secs(120),
+            total: Duration::from_secs(900),
+        }
+    }
+}
+
+/// A configured, discovered or built-in provider. Kept across reloads while nothing of it changes.
+pub struct Provider {
+    /// The first segment of `provider/model`.
+    pub name: Arc<str>,
+    /// The protocol.
+    pub kind: ProviderKind,
+    /// The row of [`pointsman_providers::vendors()`] that it was made from.
+    pub vendor: Option<&'static str>,
+    /// Where it comes from.
+    pub source: ProviderSource,
+    /// The server and its connections.
+    pub upstream: Arc<Upstream>,
+    /// As configured, without a slash at its end; for display.
+    pub base_url: Arc<str>,
+    /// The request target of every operation, by the order of [`Operation::ALL`].
+    pub(crate) targets: [Uri; Operation::ALL.len()],
+    /// The header that carries the key.
+    pub auth_header: HeaderName,
+    /// One complete, sensitive header value per key; empty where none is needed.
+    pub auth: Box<[HeaderValue]>,
+    /// Further headers of every request.
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    /// Where the data is processed, as configured.
+    pub region: Option<Arc<str>>,
+    /// Limits.
+    pub timeouts: Timeouts,
+    /// Free labels, for rules and reports.
+    pub tags: Box<[Arc<str>]>,
+    /// Whether `stream_options.include_usage` may be added.
+    pub accepts_include_usage: bool,
+    /// On this machine or network: costs nothing.
+    pub local: bool,
+    /// Takes model ids that no list holds.
+    pub open_ended: bool,
+}
+
+impl Provider {
+    /// The request target of an operation.
+    #[must_use]
+    pub const fn target(&self, operation: Operation) -> &Uri {
+        match operation {
+            Operation::Chat => &self.targets[0],
+            Operation::TextCompletion => &self.targets[1],
+            Operation::Embeddings => &self.targets[2],
+        }
+    }
+
+    /// The auth header's value for the `nth` use: keys take turns. `None` without keys.
+    #[must_use]
+    pub fn authorization(&self, nth: u64) -> Option<&HeaderValue> {
+        // A list never has 2^64 elements, so the casts lose nothing.
+        let index = nth.checked_rem(self.auth.len() as u64)?;
+        self.auth.get(index as usize)
+    }
+
+    /// Whether answers are made up.
+    #[must_use]
+    pub const fn simulated(&self) -> bool {
+        matches!(self.kind, ProviderKind::Simulated)
+    }
+
+    /// Whether nothing differs but the identity.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.kind == other.kind
+            && self.vendor == other.vendor
+            && self.source == other.source
+            && Arc::ptr_eq(&self.upstream, &other.upstream)
+            && self.base_url == other.base_url
+            && self.auth_header == other.auth_header
+            && self.auth == other.auth
+            && self.headers == other.headers
+            && self.region == other.region
+            && self.timeouts == other.timeouts
+            && self.tags == other.tags
+            && self.accepts_include_usage == other.accepts_include_usage
+            && self.local == other.local
+            && self.open_ended == other.open_ended
+    }
+}
+
+/// Without headers: those of a configuration may hold secrets.
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("base_url", &self.base_url)
+            .field("keys", &self.auth.len())
+            .finish_non_exhaustive()
+    }
+}

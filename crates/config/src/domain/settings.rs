@@ -1,0 +1,134 @@
+//! Settings of the process: listeners, limits, data, logs.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The port of the data plane.
+const PORT: u16 = 4180;
+/// The port of the control plane.
+const ADMIN_PORT: u16 = 4181;
+const MIB: u64 = 1 << 20;
+
+/// Everything that is not about providers, routes or keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Listeners and limits.
+    pub server: ServerSettings,
+    /// Request records.
+    pub data: DataSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// What to look for.
+    pub discovery: DiscoverySettings,
+}
+
+/// Listeners and limits of the data plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Addresses of the data plane.
+    pub listen: Vec<SocketAddr>,
+    /// The address of the control plane.
+    pub admin: SocketAddr,
+    /// Longest request body, in bytes.
+    pub max_body_bytes: u64,
+    /// Bytes of request bodies in flight at one time, in all.
+    pub max_bytes_in_flight: u64,
+    /// From an idle or new connection to a complete request head.
+    pub header_timeout: Duration,
+    /// From the head to the end of the request body.
+    pub body_timeout: Duration,
+    /// Connections at one time.
+    pub max_connections: usize,
+    /// How long requests may still run once the process was told to end.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        let port = |ip: IpAddr| SocketAddr::new(ip, PORT);
+        Self {
+            listen: vec![port(Ipv4Addr::LOCALHOST.into()), port(Ipv6Addr::LOCALHOST.into())],
+            admin: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ADMIN_PORT),
+            max_body_bytes: 32 * MIB,
+            max_bytes_in_flight: 256 * MIB,
+            header_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            max_connections: 10_000,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Where and how long request records are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSettings {
+    /// The folder of the database and of the admin credential.
+    pub dir: PathBuf,
+    /// Whether requests are recorded.
+    pub records: bool,
+    /// Older records are deleted.
+    pub retention_days: u32,
+    /// Beyond so many, the oldest records are deleted.
+    pub max_rows: u64,
+}
+
+impl Default for DataSettings {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("data"), records: true, retention_days: 30, max_rows: 2_000_000 }
+    }
+}
+
+/// What the process says, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,pointsman_gateway=debug`.
+    pub level: String,
+    /// The form of log lines.
+    pub format: LogFormat,
+    /// One JSON line for every request.
+    pub access: AccessLog,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text, access: AccessLog::Off }
+    }
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Appended to this file.
+    File(PathBuf),
+}
+
+/// What to look for besides the configured providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiscoverySettings {
+    /// Vendors whose key is in the environment or in `.env`.
+    pub env: bool,
+    /// Engines on this machine.
+    pub engines: bool,
+}
+
+impl Default for DiscoverySettings {
+    fn default() -> Self {
+        Self { env: true, engines: true }
+    }
+}

@@ -1,0 +1,99 @@
+//! One immutable world: everything that a request needs to know, loaded once and kept by it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pointsman_core::{KeyDirectory, ModelRef};
+use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolver, RouteId};
+
+use crate::compose::Pricing;
+use crate::domain::{Deployment, Provider, RouteOptions, Settings};
+
+/// Deployments of models that no list holds, kept for their next use. Beyond, they are made for each
+/// request anew: names come from callers.
+const MAX_DYNAMIC: usize = 1_024;
+
+/// One immutable world of configuration. Its parts are shared between generations.
+pub struct Snapshot {
+    /// Counts up by one with every swap.
+    pub generation: u64,
+    /// Settings of the process. Addresses and data paths take effect at the next start only.
+    pub settings: Arc<Settings>,
+    /// Names to candidates.
+    pub resolver: Resolver,
+    /// By [`ProviderId`].
+    pub providers: Vec<Arc<Provider>>,
+    /// By [`DeploymentId`].
+    pub deployments: Vec<Arc<Deployment>>,
+    /// By [`RouteId`].
+    pub routes: Vec<Arc<RouteOptions>>,
+    /// Options of names that are not routes.
+    pub no_route: Arc<RouteOptions>,
+    /// Client keys.
+    pub keys: Arc<dyn KeyDirectory>,
+    /// The version of the price list.
+    pub price_version: u32,
+    /// What is odd but no error, ready to be logged.
+    pub warnings: Vec<String>,
+    pub(crate) pricing: Pricing,
+    pub(crate) dynamic: Mutex<HashMap<ModelRef, Arc<Deployment>>>,
+}
+
+impl Snapshot {
+    /// The deployment with this id, which the resolver of this same snapshot gave.
+    #[must_use]
+    pub fn deployment(&self, id: DeploymentId) -> Option<&Arc<Deployment>> {
+        self.deployments.get(id.index())
+    }
+
+    /// The provider with this id.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&Arc<Provider>> {
+        self.providers.get(id.index())
+    }
+
+    /// The provider of this name.
+    #[must_use]
+    pub fn provider_named(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.iter().find(|provider| &*provider.name == name)
+    }
+
+    /// The options of a plan's route.
+    #[must_use]
+    pub fn route(&self, id: Option<RouteId>) -> &Arc<RouteOptions> {
+        id.and_then(|id| self.routes.get(id.index())).unwrap_or(&self.no_route)
+    }
+
+    /// The deployment of a model that no list holds. The first thousand are kept.
+    #[must_use]
+    pub fn dynamic(&self, wanted: DynamicDeployment<'_>) -> Option<Arc<Deployment>> {
+        let provider = self.provider(wanted.provider)?;
+        let key = ModelRef { provider: Arc::clone(&provider.name), model: wanted.model.into() };
+        let mut dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = dynamic.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let deployment = Arc::new(self.pricing.deployment(key.clone(), provider));
+        if dynamic.len() < MAX_DYNAMIC {
+            dynamic.insert(key, Arc::clone(&deployment));
+        }
+        Some(deployment)
+    }
+
+    /// Whether only the simulated provider is there.
+    #[must_use]
+    pub fn simulated_only(&self) -> bool {
+        self.providers.iter().all(|provider| provider.simulated())
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("generation", &self.generation)
+            .field("providers", &self.providers)
+            .field("resolver", &self.resolver)
+            .finish_non_exhaustive()
+    }
+}
