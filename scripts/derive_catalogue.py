@@ -92,7 +92,7 @@ def priced(row, suffix, where):
     found = {}
     for letter, keys in PRICES.items():
         value = next((row[key + suffix] for key in keys if row.get(key + suffix) is not None), None)
-        if value is not None:
+        if value is not None and (value or letter in "io"):  # 0 for the other kinds: "not known"
             found[letter] = femto(value, f"{where} {keys[0]}{suffix}")
     return found
 
@@ -167,15 +167,16 @@ def lines(source):
             provider, model, mode, tokens(row, "max_input_tokens"), tokens(row, "max_output_tokens"),
             capabilities(provider, row), price_text(name, provider, row), date,
         ]
-        # Two rows for one model: the one that carries the provider's prefix is the maintained one.
-        key = (provider.encode(), model.encode())
-        if key not in found or prefix:
-            if key in found and found[key][6] != line[6]:
-                print(f"{name}: took {line[6]!r}, not {found[key][6]!r}", file=sys.stderr)
-            found[key] = line
-        elif found[key][6] != line[6]:
-            print(f"{name}: took {found[key][6]!r}, not {line[6]!r}", file=sys.stderr)
-    return ["\t".join(found[key]) for key in sorted(found)]
+        # Two rows for one model: one with a price counts before one without, then the row that
+        # carries the provider's prefix (those are the maintained ones).
+        key, rank = (provider.encode(), model.encode()), (bool(line[6]), bool(prefix))
+        other = found.get(key)
+        if other and other[1][6] != line[6]:
+            taken = max((rank, line), other)[1][6]
+            print(f"{name}: two prices, {other[1][6]!r} and {line[6]!r}; took {taken!r}", file=sys.stderr)
+        if other is None or rank > other[0]:
+            found[key] = (rank, line)
+    return ["\t".join(found[key][1]) for key in sorted(found)]
 
 
 def main():

