@@ -1,1 +1,16 @@
-//! Vendors as data: adapters, the price catalogue, the simulated provider.
+//! Vendors as data, the price catalogue, outcome classification and the simulated provider.
+//!
+//! Everything here is pure: no sockets, no clock. Start with [`vendors()`] for who can be called,
+//! [`catalogue()`] for what their models can do and cost, [`classify()`] for what an answer's status
+//! means, and [`simulated`] for the provider that answers where there is no other.
+
+pub mod catalogue;
+pub mod classify;
+pub mod price;
+pub mod simulated;
+pub mod vendors;
+
+pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Mode, Suggestion, catalogue};
+pub use classify::{ErrorInfo, classify, classify_body_error, parse_retry_after};
+pub use price::{PriceError, PriceList, Prices, Tier};
+pub use vendors::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};

@@ -1,1 +1,9 @@
-//! Backoff, retry rules and outcome classification as pure state machines.
+//! When to try again, and how long to wait first: pure rules, no clock.
+//!
+//! [`decide`] is asked after every failed attempt. It knows what went wrong, how often it was tried and
+//! how much time is left, and answers with a [`Decision`]. Retries live here and nowhere else: no
+//! client below retries by itself.
+
+mod policy;
+
+pub use policy::{Attempts, Decision, RetryPolicy, backoff, decide};

@@ -1,0 +1,130 @@
+//! Looking up names in the sorted text: exact, under other spellings, and nearest.
+
+use std::cmp::Ordering;
+
+use super::{Catalogue, CatalogueEntry};
+use crate::vendors::{Support, Vendor, vendors};
+
+/// Names longer than this are not compared: no model has one, and distance costs their length.
+const LONGEST_COMPARED: usize = 96;
+
+/// A model that may have been meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// Who offers it; its [`Vendor::env`] says which variable would enable it.
+    pub vendor: &'static Vendor,
+    /// The model's name at that vendor.
+    pub model: &'static str,
+}
+
+/// The entry of exactly this name.
+pub(super) fn exact(body: &'static str, provider: &str, model: &str) -> Option<CatalogueEntry> {
+    let at = lower_bound(body, provider, model);
+    let line = body[at..].lines().next()?;
+    (key(line) == (provider, model)).then(|| CatalogueEntry::parse(line)).flatten()
+}
+
+/// The entry that is meant by this name: see [`Catalogue::find`].
+pub(super) fn find(body: &'static str, provider: &str, model: &str) -> Option<CatalogueEntry> {
+    let model = model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
+    if let Some(entry) = exact(body, provider, model) {
+        return Some(entry);
+    }
+    // A fine-tuned model costs what its base costs: `ft:gpt-4o-mini-2024-07-18:org:name:id`.
+    if let Some(tuned) = model.strip_prefix("ft:") {
+        let end = tuned.find(':').map_or(model.len(), |colon| colon + "ft:".len());
+        return exact(body, provider, &model[..end]);
+    }
+    let base = undated(model).unwrap_or(model);
+    let mut family = block_from(body, provider, base).filter(|entry| {
+        entry.model == base || (entry.model.starts_with(base) && undated(entry.model) == Some(base))
+    });
+    let first = family.next()?;
+    family.all(|other| other.price == first.price && other.mode == first.mode).then_some(first)
+}
+
+/// All lines of a provider.
+pub(super) fn block(body: &'static str, provider: &str) -> &'static str {
+    let rest = &body[lower_bound(body, provider, "")..];
+    let end = rest.lines().take_while(|line| key(line).0 == provider).map(|line| line.len() + 1).sum();
+    rest.get(..end).unwrap_or(rest)
+}
+
+/// The entries of a provider whose names begin with `prefix`.
+fn block_from(
+    body: &'static str,
+    provider: &str,
+    prefix: &str,
+) -> impl Iterator<Item = CatalogueEntry> + use<> {
+    let (provider, prefix) = (provider.to_owned(), prefix.to_owned());
+    body[lower_bound(body, &provider, &prefix)..]
+        .lines()
+        .take_while(move |line| key(line).0 == provider && key(line).1.starts_with(&prefix))
+        .filter_map(CatalogueEntry::parse)
+}
+
+/// The usable models nearest to `name` by edit distance, then by vendor order and name.
+pub(super) fn closest(catalogue: &Catalogue, name: &str, count: usize) -> Vec<Suggestion> {
+    if name.len() > LONGEST_COMPARED || count == 0 {
+        return Vec::new();
+    }
+    let name = name.to_ascii_lowercase();
+    let mut best: Vec<(usize, Suggestion)> = Vec::with_capacity(count + 1);
+    for vendor in vendors().iter().filter(|vendor| vendor.support == Support::Usable) {
+        let prefix = name.split_once('/').filter(|(first, _)| *first == vendor.name);
+        let wanted = prefix.map_or(name.as_str(), |(_, rest)| rest);
+        let lines = vendor.catalogue.iter().flat_map(|provider| block(catalogue.body(), provider).lines());
+        for model in lines.map(|line| key(line).1) {
+            let worst = if best.len() < count { usize::MAX } else { best[count - 1].0 };
+            // The difference in length is a lower bound of the distance.
+            if model.len().abs_diff(wanted.len()) >= worst {
+                continue;
+            }
+            let distance = strsim::levenshtein(wanted, &model.to_ascii_lowercase());
+            if distance < worst && !best.iter().any(|(_, seen)| seen.vendor == vendor && seen.model == model)
+            {
+                let at = best.partition_point(|(other, _)| *other <= distance);
+                best.insert(at, (distance, Suggestion { vendor, model }));
+                best.truncate(count);
+            }
+        }
+    }
+    best.into_iter().map(|(_, suggestion)| suggestion).collect()
+}
+
+/// The name without a date at its end: `-2024-07-18`, `-20250929`.
+fn undated(model: &str) -> Option<&str> {
+    let shape = |tail: &str, pattern: &str| {
+        tail.len() == pattern.len()
+            && tail.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
+                b'0' => byte.is_ascii_digit(),
+                _ => byte == wanted,
+            })
+    };
+    ["-0000-00-00", "-00000000"].into_iter().find_map(|pattern| {
+        let (name, tail) = model.split_at_checked(model.len().checked_sub(pattern.len())?)?;
+        (shape(tail, pattern) && !name.is_empty()).then_some(name)
+    })
+}
+
+/// The byte at which the first line with a key of at least (`provider`, `model`) begins.
+fn lower_bound(body: &str, provider: &str, model: &str) -> usize {
+    let bytes = body.as_bytes();
+    let (mut low, mut high) = (0, body.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let start = bytes[low..middle].iter().rposition(|&b| b == b'\n').map_or(low, |at| low + at + 1);
+        let line = body[start..].lines().next().unwrap_or_default();
+        match key(line).cmp(&(provider, model)) {
+            Ordering::Less => low = start + line.len() + 1,
+            Ordering::Equal | Ordering::Greater => high = start,
+        }
+    }
+    low.min(body.len())
+}
+
+/// Provider and model of a line.
+fn key(line: &str) -> (&str, &str) {
+    let (provider, rest) = line.split_once('\t').unwrap_or((line, ""));
+    (provider, rest.split_once('\t').map_or(rest, |(model, _)| model))
+}

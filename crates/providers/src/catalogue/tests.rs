@@ -1,0 +1,159 @@
+//! Every line parses, names are found as people type them, and the file is what the script wrote.
+
+use pointsman_core::Money;
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::vendors::{Support, vendor, vendors};
+
+fn price_of(provider: &str, model: &str) -> Option<Money> {
+    let usage = pointsman_core::Usage { input: 1_000_000, output: 1_000_000, ..Default::default() };
+    Some(catalogue().find(provider, model)?.price?.cost(&usage).total())
+}
+
+#[test]
+fn the_version_is_the_hash_of_the_entries() {
+    let hash = Sha256::digest(catalogue().body());
+    let version = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    assert_eq!(
+        catalogue().version(),
+        version,
+        "the file was edited by hand: run scripts/derive_catalogue.py"
+    );
+}
+
+#[test]
+fn every_line_parses_and_lines_are_sorted() {
+    let lines = catalogue().body().lines().count();
+    let entries: Vec<_> = catalogue().entries().collect();
+    assert_eq!(entries.len(), lines);
+    assert!(lines > 3_000, "{lines}");
+    assert!(entries.is_sorted_by(|a, b| (a.provider, a.model) < (b.provider, b.model)));
+    // A price text that does not parse would look like an unknown price.
+    for line in catalogue().body().lines() {
+        let prices = line.split('\t').nth(6).unwrap();
+        let entry = CatalogueEntry::parse(line).unwrap();
+        assert_eq!(entry.price.is_some(), !prices.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn every_entry_is_found_under_its_own_name() {
+    for entry in catalogue().entries() {
+        assert_eq!(catalogue().find(entry.provider, entry.model).as_ref(), Some(&entry));
+    }
+}
+
+#[test]
+fn reads_prices_limits_and_capabilities() {
+    let mini = catalogue().find("openai", "gpt-4o-mini").unwrap();
+    assert_eq!(mini.mode, Mode::Chat);
+    assert_eq!((mini.max_input, mini.max_output), (Some(128_000), Some(16_384)));
+    assert!(mini.capabilities.tools() && mini.capabilities.vision() && !mini.capabilities.reasoning());
+    // $0.15 + $0.60 for a million tokens each way.
+    assert_eq!(price_of("openai", "gpt-4o-mini"), Some(Money(750_000_000)));
+    let embedding = catalogue().find("openai", "text-embedding-3-small").unwrap();
+    assert!(embedding.mode.serves(pointsman_core::Operation::Embeddings));
+    // Above 200,000 tokens gemini-2.5-pro costs $2.50 in and $15 out.
+    assert_eq!(price_of("gemini", "gemini-2.5-pro"), Some(Money(17_500_000_000)));
+    let pro = catalogue().find("gemini", "gemini-2.5-pro").unwrap().price.unwrap();
+    assert_eq!(pro.base().input, pointsman_core::Price(1_250_000_000));
+    assert!(catalogue().find("anthropic", "claude-sonnet-4-5").unwrap().deprecated.is_some());
+}
+
+#[test]
+fn vendor_names_and_catalogue_prefixes_lead_to_one_entry() {
+    let direct = catalogue().find("together_ai", "meta-llama/Llama-3.3-70B-Instruct-Turbo");
+    assert!(direct.is_some());
+    assert_eq!(catalogue().find("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"), direct);
+    assert_eq!(catalogue().find("together", "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo"), direct);
+    assert!(catalogue().find("cohere", "command-r7b-12-2024").is_some(), "from cohere_chat");
+    assert!(catalogue().find("openai", "gpt-3.5-turbo-instruct").is_some(), "from text-completion-openai");
+    assert!(catalogue().find("groq", "groq/openai/gpt-oss-20b").is_some());
+}
+
+const FAMILY: &str = "\
+p\tdear-2025-01-01\tc\t\t\t\ti2 o2\t
+p\tdear-2025-02-02\tc\t\t\t\ti3 o3\t
+p\tft:base-2024-01-01\tc\t\t\t\ti5 o5\t
+p\tsame\tc\t\t\t\ti1 o1\t
+p\tsame-20250101\tc\t\t\t\ti1 o1\t
+p\tsame-mini\tc\t\t\t\ti9 o9\t
+p\tunpriced\tc\t\t\t\t\t
+q\tonly-2025-01-01\tc\t\t\t\ti1 o1\t
+";
+
+#[test]
+fn dates_are_ignored_only_where_the_price_is_certain() {
+    let find = |provider: &str, model: &str| search::find(FAMILY, provider, model).map(|e| e.model);
+    assert_eq!(find("p", "same-20990101"), Some("same"), "a new date of a family with one price");
+    assert_eq!(find("p", "same-2099-01-01"), Some("same"));
+    assert_eq!(find("p", "dear"), None, "two prices");
+    assert_eq!(find("p", "dear-2099-01-01"), None, "two prices");
+    assert_eq!(find("p", "dear-2025-02-02"), Some("dear-2025-02-02"));
+    assert_eq!(find("q", "only"), Some("only-2025-01-01"));
+    assert_eq!(find("q", "onl"), None);
+    assert_eq!(find("p", "only"), None, "another provider's");
+    assert_eq!(find("p", "same-micro"), None, "not a date");
+    assert_eq!(find("p", ""), None);
+    assert_eq!(find("", ""), None);
+    assert_eq!(find("z", "same"), None);
+}
+
+#[test]
+fn a_fine_tuned_model_costs_what_its_base_costs() {
+    let find = |model: &str| search::find(FAMILY, "p", model).map(|e| e.model);
+    assert_eq!(find("ft:base-2024-01-01:org:name:id"), Some("ft:base-2024-01-01"));
+    assert_eq!(find("ft:other:org"), None);
+    assert_eq!(find("ft:"), None);
+}
+
+#[test]
+fn unknown_prices_are_none_and_only_free_models_are_free() {
+    let unpriced = search::find(FAMILY, "p", "unpriced").unwrap();
+    assert_eq!(unpriced.price, None);
+    let free = |entry: &CatalogueEntry| entry.price.as_ref().is_some_and(crate::PriceList::is_free);
+    let providers: std::collections::BTreeSet<_> =
+        catalogue().entries().filter(free).map(|entry| entry.provider).collect();
+    let known = ["gemini", "lemonade", "llamagate", "ollama", "zai"];
+    assert!(providers.iter().all(|provider| known.contains(provider)), "{providers:?}");
+}
+
+#[test]
+fn bare_names_list_the_vendors_that_offer_them() {
+    let usable = || vendors().iter().filter(|vendor| vendor.support == Support::Usable);
+    let names = |model: &'static str| -> Vec<_> {
+        catalogue().offered_by(model, usable()).map(|vendor| vendor.name).collect()
+    };
+    assert_eq!(names("gpt-4o-mini"), ["openai"]);
+    assert_eq!(names("claude-haiku-4-5"), ["anthropic"]);
+    assert!(names("openai/gpt-oss-120b").len() > 1, "several vendors serve open weights");
+    assert_eq!(names("no-such-model"), [""; 0]);
+    let one = || [vendor("groq").unwrap()];
+    assert_eq!(catalogue().offered_by("gpt-4o-mini", one()).count(), 0);
+}
+
+#[test]
+fn suggestions_are_near_and_name_their_vendor() {
+    let names = |typed: &str| -> Vec<String> {
+        let near = catalogue().closest(typed, 3);
+        near.iter().map(|s| format!("{}/{}", s.vendor.name, s.model)).collect()
+    };
+    assert_eq!(names("gpt-4o-mini")[0], "openai/gpt-4o-mini");
+    assert_eq!(names("gpt4o-mini")[0], "openai/gpt-4o-mini");
+    assert_eq!(names("Claude-Haiku-4.5")[0], "anthropic/claude-haiku-4-5");
+    assert!(names("groq/gpt-oss-20b")[0].ends_with("gpt-oss-20b"));
+    assert_eq!(names("gpt-4o-mini").len(), 3);
+    assert!(names(&"x".repeat(10_000)).is_empty(), "too long to compare");
+    assert!(catalogue().closest("gpt", 0).is_empty());
+}
+
+#[test]
+fn a_provider_block_is_its_own_lines() {
+    let groq: Vec<_> = catalogue().of("groq").map(|entry| entry.provider).collect();
+    assert!(groq.len() > 3 && groq.iter().all(|provider| *provider == "groq"));
+    assert_eq!(catalogue().of("no-such-provider").count(), 0);
+    // The last provider of the file has no lines behind it.
+    let last = catalogue().entries().last().unwrap().provider;
+    assert!(catalogue().of(last).count() > 0);
+}

@@ -1,0 +1,84 @@
+//! Every row of the table holds what the rest of the program takes for granted.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::catalogue;
+
+#[test]
+fn names_and_variables_are_unique() {
+    let mut names = HashSet::new();
+    let mut variables = HashSet::new();
+    for vendor in vendors() {
+        assert!(names.insert(vendor.name), "{} occurs twice", vendor.name);
+        assert!(!vendor.env.is_empty(), "{} has no variable", vendor.name);
+        for variable in vendor.env {
+            assert!(variables.insert(variable), "{variable} occurs twice");
+        }
+    }
+    for engine in engines() {
+        assert!(names.insert(engine.name), "{} occurs twice", engine.name);
+    }
+}
+
+#[test]
+fn the_variables_that_the_start_page_promises_are_known() {
+    for name in [
+        "OPENAI",
+        "ANTHROPIC",
+        "GEMINI",
+        "GROQ",
+        "MISTRAL",
+        "DEEPSEEK",
+        "OPENROUTER",
+        "XAI",
+        "TOGETHER",
+        "FIREWORKS",
+        "CEREBRAS",
+    ] {
+        let variable = format!("{name}_API_KEY");
+        let vendor = vendors().iter().find(|vendor| vendor.env.contains(&variable.as_str()));
+        assert_eq!(vendor.map(|v| v.support), Some(Support::Usable), "{variable}");
+    }
+}
+
+#[test]
+fn usable_vendors_have_a_base_url_and_a_model_to_check_with() {
+    for vendor in vendors().iter().filter(|vendor| vendor.support == Support::Usable) {
+        assert!(vendor.base_url.starts_with("https://"), "{}", vendor.name);
+        assert!(!vendor.base_url.ends_with('/'), "{}", vendor.name);
+        assert!(matches!(vendor.auth, AuthStyle::Bearer | AuthStyle::Header(_)), "{}", vendor.name);
+        assert!(vendor.check_model.is_some(), "{}", vendor.name);
+    }
+}
+
+#[test]
+fn models_to_check_with_are_chat_models_and_cheap() {
+    // A dollar a million tokens: a check of some ten tokens stays far below a thousandth of a cent.
+    let dear = crate::price::usd_per_million("1.5").unwrap();
+    for vendor in vendors() {
+        let known = vendor.catalogue.iter().any(|name| catalogue().of(name).next().is_some());
+        let (Some(model), true) = (vendor.check_model, known) else { continue };
+        let entry = catalogue().find_for(vendor, model);
+        let entry = entry.unwrap_or_else(|| panic!("{}/{model} is not in the catalogue", vendor.name));
+        assert_eq!(entry.mode, crate::Mode::Chat, "{}/{model}", vendor.name);
+        let price = entry.price.unwrap_or_else(|| panic!("{}/{model} has no price", vendor.name));
+        assert!(price.base().input <= dear, "{}/{model}", vendor.name);
+    }
+}
+
+#[test]
+fn planned_vendors_are_found_but_have_nothing_to_call() {
+    for name in ["azure", "bedrock", "vertex"] {
+        let vendor = vendor(name).unwrap();
+        assert_eq!((vendor.support, vendor.base_url), (Support::Planned, ""), "{name}");
+    }
+}
+
+#[test]
+fn engines_have_their_usual_ports() {
+    let ports: Vec<_> = engines().iter().map(|engine| (engine.name, engine.port)).collect();
+    let usual =
+        [("llamacpp", 8080), ("ollama", 11434), ("vllm", 8000), ("lmstudio", 1234), ("sglang", 30000)];
+    assert_eq!(ports, usual);
+}
