@@ -1,3 +1,12 @@
-//! Load generator, mock upstream, floor proxy and reports.
+//! `pointsman-bench`: the allocator of the product, and the command line of [`pointsman_bench::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    pointsman_bench::cli::main()
+}

@@ -5,11 +5,15 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use pointsman_transport::BoxedIo;
+use pointsman_transport::connect::{Connect, ConnectError, Connecting, Origin};
+use pointsman_transport::serve::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -19,6 +23,8 @@ use tokio::sync::mpsc;
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Connections that wait for `accept`.
 const BACKLOG: usize = 1024;
+/// Where connections seem to come from unless a test says otherwise.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 /// A world of named listeners. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +37,7 @@ pub struct MemoryNet {
 #[derive(Debug)]
 pub struct MemoryListener {
     incoming: mpsc::Receiver<MemoryIo>,
+    peer: SocketAddr,
 }
 
 /// One end of a connection.
@@ -64,7 +71,7 @@ impl MemoryNet {
     pub fn listen(&self, name: &str) -> MemoryListener {
         let (sender, incoming) = mpsc::channel(BACKLOG);
         self.hosts().insert(name.to_owned(), Host::Listening(sender));
-        MemoryListener { incoming }
+        MemoryListener { incoming, peer: PEER }
     }
 
     /// Connecting to `name` hangs from now on.
@@ -104,12 +111,40 @@ impl MemoryNet {
 }
 
 impl MemoryListener {
+    /// Lets all connections seem to come from `peer`.
+    #[must_use]
+    pub fn from_peer(mut self, peer: SocketAddr) -> Self {
+        self.peer = peer;
+        self
+    }
+
     /// The next connection.
     ///
     /// # Errors
     /// `NotConnected` where the world is gone, so that nobody can connect any more.
     pub async fn accept(&mut self) -> io::Result<MemoryIo> {
         self.incoming.recv().await.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+/// Upstream connections into this world: the name is `host:port`, and TLS is taken as done.
+impl Connect for MemoryNet {
+    fn connect<'a>(&'a self, origin: &'a Origin) -> Connecting<'a> {
+        Box::pin(async move {
+            let name = format!("{}:{}", origin.host, origin.port);
+            let io = Self::connect(self, &name).await.map_err(ConnectError::Io)?;
+            Ok(Box::new(io) as BoxedIo)
+        })
+    }
+}
+
+impl Accept for MemoryListener {
+    async fn accept(&mut self) -> io::Result<(BoxedIo, SocketAddr)> {
+        match self.incoming.recv().await {
+            Some(io) => Ok((Box::new(io), self.peer)),
+            // Nobody can connect any more; the server ends when it drains.
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -47,3 +47,18 @@ async fn refuses_where_nobody_listens_and_hangs_in_a_black_hole() {
     assert!(timeout(Duration::from_secs(5), net.connect("a:80")).await.is_err());
     assert_eq!(start.elapsed(), Duration::from_secs(5));
 }
+
+#[tokio::test(start_paused = true)]
+async fn carries_transport_in_both_roles() {
+    let net = MemoryNet::new();
+    let peer: SocketAddr = "192.0.2.7:9".parse().unwrap();
+    let mut listener = net.listen("host:8080").from_peer(peer);
+    let origin = Origin { tls: false, host: "host".into(), port: 8080 };
+    let mut client = Connect::connect(&net, &origin).await.unwrap();
+    let (mut server, from) = Accept::accept(&mut listener).await.unwrap();
+    assert_eq!(from, peer);
+    client.write_all(b"x").await.unwrap();
+    assert_eq!(server.read_u8().await.unwrap(), b'x');
+    drop((server, listener));
+    assert!(matches!(Connect::connect(&net, &origin).await, Err(ConnectError::Io(_))));
+}

@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::floor;
+use crate::load::{Load, Mode, Shape};
+use crate::mock::{self, Behaviour, Fault, Mock};
+
+/// Measures Pointsman against the least that a proxy can cost.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Forward everything to one upstream, and nothing else.
+    Floor {
+        /// Where to listen; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// The upstream.
+        #[arg(long)]
+        upstream: SocketAddr,
+    },
+    /// A mock upstream that counts; its sums are at GET /bench/totals.
+    Mock(MockArgs),
+    /// Load on one address for a while; prints what it measured as JSON.
+    Load(LoadArgs),
+}
+
+#[derive(Debug, Args)]
+struct MockArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Wait before each answer, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    delay_ms: u64,
+    /// Size of a plain answer.
+    #[arg(long, default_value_t = 800)]
+    answer_bytes: usize,
+    /// Content chunks of a stream.
+    #[arg(long, default_value_t = 64)]
+    chunks: u32,
+    /// Time between two chunks, in milliseconds.
+    #[arg(long, default_value_t = 20)]
+    interval_ms: u64,
+    /// So many of 1,000 requests fail.
+    #[arg(long, default_value_t = 0)]
+    fault_per_mille: u64,
+    /// How they fail.
+    #[arg(long, value_enum, default_value = "status500")]
+    fault: Fault,
+    /// A line for every whole answer: its end (Unix, µs), the trace id received or -, the answer's id.
+    #[arg(long)]
+    log: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct LoadArgs {
+    /// The server.
+    #[arg(long)]
+    target: SocketAddr,
+    /// Connections.
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+    /// Requests a second; absent: each connection sends as fast as it is answered.
+    #[arg(long)]
+    rate: Option<u64>,
+    /// Seconds before measuring.
+    #[arg(long, default_value_t = 1)]
+    warm_up: u64,
+    /// Seconds to measure.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Size of the request body.
+    #[arg(long, default_value_t = 1024)]
+    body_bytes: usize,
+    /// Model names, drawn uniformly.
+    #[arg(long, value_delimiter = ',', default_value = "bench")]
+    models: Vec<String>,
+    /// Client keys, drawn uniformly.
+    #[arg(long, value_delimiter = ',')]
+    keys: Vec<String>,
+    /// Ask for streams.
+    #[arg(long)]
+    stream: bool,
+    /// Send a random trace id with each request.
+    #[arg(long)]
+    trace: bool,
+}
+
+/// Runs the command; an error is told on stderr.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> io::Result<()> {
+    match command {
+        // As many threads as the process may use: one, when it is pinned to a core.
+        Command::Floor { listen, upstream } => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(floor::serve(listen, upstream)),
+        Command::Mock(args) => single()?.block_on(run_mock(args)),
+        Command::Load(args) => single()?.block_on(run_load(args)),
+    }
+}
+
+fn single() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn run_mock(args: MockArgs) -> io::Result<()> {
+    let behaviour = Behaviour {
+        delay: Duration::from_millis(args.delay_ms),
+        answer_bytes: args.answer_bytes,
+        chunks: args.chunks,
+        interval: Duration::from_millis(args.interval_ms),
+        fault_per_mille: args.fault_per_mille,
+        fault: args.fault,
+    };
+    let mock = Mock::new(behaviour, args.log.map(File::create).transpose()?);
+    let (listener, address) = mock::bind(args.listen).await?;
+    writeln!(io::stdout(), "listening on {address}")?;
+    tokio::select! {
+        served = Arc::clone(&mock).serve(listener) => served?,
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
+    writeln!(io::stdout(), "{}", mock.totals.to_json())
+}
+
+async fn run_load(args: LoadArgs) -> io::Result<()> {
+    let shape = Shape {
+        keys: args.keys,
+        models: args.models,
+        body_bytes: args.body_bytes,
+        stream: args.stream,
+        trace: args.trace,
+        ..Shape::default()
+    };
+    let connections = args.connections;
+    let mode = args.rate.map_or(Mode::Closed { connections }, |rate| Mode::Open { rate, connections });
+    let mut load = Load::start(args.target, &Arc::new(shape), mode);
+    tokio::time::sleep(Duration::from_secs(args.warm_up)).await;
+    let before = load.stats.take();
+    tokio::time::sleep(Duration::from_secs(args.seconds)).await;
+    let taken = load.stats.take();
+    load.stop().await;
+    let after = load.stats.take();
+    let sent = [&before, &taken, &after].iter().map(|part| part.ok + part.errors).sum::<u64>();
+    let report = serde_json::json!({
+        "sent": sent, "ok": taken.ok, "errors": before.errors + taken.errors + after.errors,
+        "first_error": before.first_error.or(taken.first_error.clone()).or(after.first_error),
+        "per_second": taken.ok as f64 / args.seconds as f64,
+        "latency_us": {"p50": taken.latency_us(50.0), "p99": taken.latency_us(99.0),
+            "p999": taken.latency_us(99.9), "max": taken.latency_us(100.0)},
+        "chunks": taken.chunks, "streams": taken.streams,
+        "chunk_delay_us": {"p50": taken.chunk_delay_us(50.0), "p99": taken.chunk_delay_us(99.0),
+            "max": taken.chunk_delay_us(100.0)},
+    });
+    writeln!(io::stdout(), "{report}")
+}

@@ -1,0 +1,10 @@
+//! Measuring: a mock upstream, the floor proxy, a load generator, and the runs that compare.
+//!
+//! Start with [`cli`] for what can be done, and with [`floor`] for what Pointsman is held against.
+
+pub mod cli;
+pub mod clock;
+pub mod floor;
+pub mod http;
+pub mod load;
+pub mod mock;

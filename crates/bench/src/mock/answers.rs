@@ -1,0 +1,64 @@
+//! Plain answers, rendered once.
+
+use std::sync::Arc;
+
+use super::totals::INPUT_TOKENS;
+
+/// The model list that a prober gets.
+pub(super) const MODELS: &str =
+    r#"{"object":"list","data":[{"id":"bench","object":"model","created":0,"owned_by":"bench"}]}"#;
+/// Plain answers differ in their tokens, so that sums are worth comparing.
+const VARIANTS: u64 = 64;
+/// Completion tokens of the first variant; two digits in all, so that sizes are equal.
+const FIRST_TOKENS: u64 = 20;
+
+#[derive(Debug)]
+pub(super) struct Answers {
+    variants: Vec<Vec<u8>>,
+    pub(super) status_500: Vec<u8>,
+    pub(super) status_429: Vec<u8>,
+}
+
+impl Answers {
+    /// Answers whose body has `bytes` bytes, or a little more where that is too few.
+    pub(super) fn render(bytes: usize) -> Arc<Self> {
+        let variants = (0..VARIANTS).map(|n| with_head("200 OK", body(bytes, FIRST_TOKENS + n).as_bytes()));
+        let error = |status: &str, extra: &str| {
+            let body = r#"{"error":{"message":"scripted fault","type":"mock","param":null,"code":null}}"#;
+            with_head(&format!("{status}{extra}"), body.as_bytes())
+        };
+        Arc::new(Self {
+            variants: variants.collect(),
+            status_500: error("500 Internal Server Error", ""),
+            status_429: error("429 Too Many Requests", "\r\nretry-after: 0"),
+        })
+    }
+
+    /// The answer to request `number`, and its completion tokens.
+    pub(super) fn plain(&self, number: u64) -> (&[u8], u64) {
+        let variant = number % VARIANTS;
+        (&self.variants[variant as usize], FIRST_TOKENS + variant)
+    }
+}
+
+/// An HTTP answer with a JSON body.
+pub(super) fn with_head(status: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let mut answer =
+        format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n")
+            .into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}
+
+fn body(bytes: usize, output: u64) -> String {
+    let total = INPUT_TOKENS + output;
+    let render = |text: &str| {
+        format!(
+            r#"{{"id":"chatcmpl-bench","object":"chat.completion","created":1700000000,"model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{INPUT_TOKENS},"completion_tokens":{output},"total_tokens":{total}}}}}"#
+        )
+    };
+    let text = "The quick brown fox jumps over the lazy dog. ";
+    let missing = bytes.saturating_sub(render("").len());
+    render(&text.repeat(missing / text.len() + 1)[..missing])
+}
