@@ -1,1 +1,20 @@
 //! Metrics, access log and tracing set-up.
+//!
+//! [`Metrics`] counts what happens now and is scraped; [`AccessLog`] writes one line a request;
+//! [`init_logging`] is the program's own log. Every metric and label name is in [`names`].
+
+pub mod access_log;
+pub mod histogram;
+pub mod logging;
+pub mod metrics;
+pub mod names;
+
+mod deployment;
+mod exposition;
+#[cfg(test)]
+mod fixture;
+
+pub use access_log::{AccessLog, Reopen};
+pub use deployment::DeploymentMetrics;
+pub use logging::{LogFormat, LoggingError, init_logging};
+pub use metrics::{Metrics, SinkCounters};

@@ -1,0 +1,228 @@
+//! The store in memory: for tests, and for running without a file. Same behaviour as SQLite, as
+//! [`crate::conformance`] shows.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pointsman_core::store::{
+    CostBy, CostRow, RecordFilter, RecordReader, RecordSink, RecordSummary, StoreError,
+};
+use pointsman_core::{Money, Outcome, RequestId, RequestRecord};
+
+use crate::query::{NO_KEY, NO_MODEL, TOTAL};
+
+type Rows = BTreeMap<RequestId, Box<RequestRecord>>;
+
+/// Records in memory, shared by its sinks and readers.
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    rows: Arc<Mutex<Rows>>,
+    max_rows: usize,
+}
+
+impl MemoryStore {
+    /// A store that keeps the newest `max_rows` requests.
+    #[must_use]
+    pub fn new(max_rows: usize) -> Self {
+        Self { rows: Arc::default(), max_rows }
+    }
+
+    /// A writing side.
+    #[must_use]
+    pub fn sink(&self) -> MemorySink {
+        MemorySink(self.clone())
+    }
+
+    /// A reading side.
+    #[must_use]
+    pub fn reader(&self) -> MemoryReader {
+        MemoryReader(self.clone())
+    }
+
+    /// The whole record of one request.
+    #[must_use]
+    pub fn get(&self, id: RequestId) -> Option<RequestRecord> {
+        self.rows().get(&id).map(|record| RequestRecord::clone(record))
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`MemoryStore::sink`].
+#[derive(Debug)]
+pub struct MemorySink(MemoryStore);
+
+impl RecordSink for MemorySink {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn write(&mut self, batch: &[Box<RequestRecord>]) -> Result<(), StoreError> {
+        let mut rows = self.0.rows();
+        for record in batch {
+            rows.entry(record.id).or_insert_with(|| record.clone());
+        }
+        while rows.len() > self.0.max_rows {
+            rows.pop_first();
+        }
+        Ok(())
+    }
+}
+
+/// See [`MemoryStore::reader`].
+#[derive(Debug)]
+pub struct MemoryReader(MemoryStore);
+
+impl RecordReader for MemoryReader {
+    fn list(&mut self, filter: &RecordFilter) -> Result<Vec<RecordSummary>, StoreError> {
+        let rows = self.0.rows();
+        let wanted = rows.values().rev().filter(|record| matches(filter, record));
+        Ok(wanted.take(filter.limit as usize).map(|record| summary(record)).collect())
+    }
+
+    fn cost(&mut self, by: CostBy, since: Option<RequestId>) -> Result<Vec<CostRow>, StoreError> {
+        let mut groups: BTreeMap<String, CostRow> = BTreeMap::new();
+        for record in self.0.rows().range(since.unwrap_or(RequestId::from_i64(0))..).map(|(_, record)| record)
+        {
+            match by {
+                CostBy::Total => add_request(&mut groups, TOTAL.to_owned(), record),
+                CostBy::Key => {
+                    let key = record.principal.key.as_deref().unwrap_or(NO_KEY);
+                    add_request(&mut groups, key.to_owned(), record);
+                }
+                CostBy::Day => add_request(&mut groups, utc_day(record.started_unix_us), record),
+                CostBy::Model => add_attempts(&mut groups, record),
+            }
+        }
+        let mut sums: Vec<CostRow> = groups.into_values().collect();
+        match by {
+            CostBy::Day => sums.reverse(),
+            _ => sums.sort_by_key(|sum| (Reverse(sum.cost), Reverse(sum.requests))),
+        }
+        Ok(sums)
+    }
+}
+
+fn matches(filter: &RecordFilter, record: &RequestRecord) -> bool {
+    let named = |model: &str| {
+        *record.requested_model == *model
+            || record.attempts.iter().any(|attempt| {
+                *attempt.model == *model || format!("{}/{}", attempt.provider, attempt.model) == model
+            })
+    };
+    filter.before.is_none_or(|before| record.id < before)
+        && filter.since.is_none_or(|since| record.id >= since)
+        && filter.model.as_deref().is_none_or(named)
+        && filter.key.as_deref().is_none_or(|key| record.principal.key.as_deref() == Some(key))
+        && (!filter.failed || record.outcome != Outcome::Success)
+}
+
+fn summary(record: &RequestRecord) -> RecordSummary {
+    let last = record.last_attempt();
+    RecordSummary {
+        id: record.id,
+        started_unix_us: record.started_unix_us,
+        requested_model: record.requested_model.to_string(),
+        provider: last.map(|attempt| attempt.provider.to_string()),
+        model: last.map(|attempt| attempt.model.to_string()),
+        key: record.principal.key.as_deref().map(str::to_owned),
+        status: record.status,
+        outcome: record.outcome.as_str().to_owned(),
+        attempts: u32::try_from(record.attempts.len()).unwrap_or(u32::MAX),
+        input_tokens: record.usage.input,
+        output_tokens: record.usage.output,
+        cost: record.cost.map(|cost| cost.total()),
+        duration_us: record.duration_us,
+        first_token_us: record.first_token_us,
+        overhead_us: record.overhead_us,
+        simulated: record.simulated,
+    }
+}
+
+fn group(groups: &mut BTreeMap<String, CostRow>, name: String) -> &mut CostRow {
+    groups.entry(name).or_insert_with_key(|name| CostRow {
+        group: name.clone(),
+        requests: 0,
+        unpriced: 0,
+        input_tokens: 0,
+        output_tokens: 0,
+        cost: Money::ZERO,
+    })
+}
+
+fn add_request(groups: &mut BTreeMap<String, CostRow>, name: String, record: &RequestRecord) {
+    let sum = group(groups, name);
+    sum.requests += 1;
+    sum.unpriced += u64::from(record.cost.is_none() && !record.attempts.is_empty());
+    sum.input_tokens += record.usage.input;
+    sum.output_tokens += record.usage.output;
+    sum.cost += record.cost.map_or(Money::ZERO, |cost| cost.total());
+}
+
+fn add_attempts(groups: &mut BTreeMap<String, CostRow>, record: &RequestRecord) {
+    for attempt in &record.attempts {
+        let sum = group(groups, format!("{}/{}", attempt.provider, attempt.model));
+        sum.input_tokens += attempt.usage.input;
+        sum.output_tokens += attempt.usage.output;
+        sum.cost += attempt.cost.map_or(Money::ZERO, |cost| cost.total());
+    }
+    let last = record.last_attempt();
+    let name = last.map_or(NO_MODEL.to_owned(), |last| format!("{}/{}", last.provider, last.model));
+    let sum = group(groups, name);
+    sum.requests += 1;
+    sum.unpriced += u64::from(last.is_some() && record.cost.is_none());
+}
+
+/// `2026-11-22` (Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
+fn utc_day(unix_us: i64) -> String {
+    let days = unix_us.div_euclid(86_400_000_000) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conforms() {
+        let stores = crate::conformance::run(|| {
+            let store = MemoryStore::new(10_000);
+            (store.sink(), store.reader())
+        });
+        assert!(stores.unwrap() > 5);
+    }
+
+    #[test]
+    fn keeps_only_the_newest() {
+        let store = MemoryStore::new(2);
+        let batch: Vec<_> = (1..=5).map(crate::conformance::record).map(Box::new).collect();
+        store.sink().write(&batch).unwrap();
+        assert!(store.get(batch[2].id).is_none());
+        assert_eq!(store.get(batch[3].id).map(|kept| kept.id), Some(batch[3].id));
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (seconds, day) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_795_305_600, "2026-11-22"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(utc_day(seconds * 1_000_000), day);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The questions that readers ask, each a range of ids.
+
+use pointsman_core::store::{CostBy, CostRow, RecordFilter, RecordSummary};
+use pointsman_core::{Money, Outcome, RequestId};
+use rusqlite::{Connection, Row, params};
+
+const LIST: &str = "
+    SELECT r.id, r.started_us, r.requested_model, a.provider, a.model, r.key_id, r.status, r.outcome,
+           r.attempts, r.input_tokens, r.output_tokens, r.cost_nanos, r.duration_us, r.first_token_us,
+           r.overhead_us, r.simulated
+    FROM requests r LEFT JOIN attempts a ON a.request_id = r.id AND a.n = r.attempts - 1
+    WHERE r.id < ?1 AND r.id >= ?2
+      AND (?3 IS NULL OR r.requested_model = ?3 OR EXISTS (
+            SELECT 1 FROM attempts t
+            WHERE t.request_id = r.id AND (t.model = ?3 OR t.provider || '/' || t.model = ?3)))
+      AND (?4 IS NULL OR r.key_id = ?4)
+      AND (?5 = 0 OR r.outcome <> ?6)
+    ORDER BY r.id DESC LIMIT ?7";
+
+/// A request without an upstream call has nothing that could be priced.
+const SUMS: &str = "
+    count(*) AS requests, sum(cost_nanos IS NULL AND attempts > 0), sum(input_tokens), sum(output_tokens),
+    coalesce(sum(cost_nanos), 0) AS cost";
+
+/// Costs and tokens go to the model of each attempt, the request to the model that had the last word.
+const COST_BY_MODEL: &str = "
+    SELECT coalesce(a.provider || '/' || a.model, ?2), coalesce(sum(a.n = r.attempts - 1), count(*)) AS requests,
+           coalesce(sum(a.n = r.attempts - 1 AND r.cost_nanos IS NULL), 0),
+           coalesce(sum(a.input_tokens), 0), coalesce(sum(a.output_tokens), 0),
+           coalesce(sum(a.cost_nanos), 0) AS cost
+    FROM requests r LEFT JOIN attempts a ON a.request_id = r.id
+    WHERE r.id >= ?1 GROUP BY 1 ORDER BY cost DESC, requests DESC, 1";
+
+/// The group of requests that no upstream saw.
+pub(crate) const NO_MODEL: &str = "(no model)";
+
+/// The group of requests without a client key.
+pub(crate) const NO_KEY: &str = "(no key)";
+
+/// The one group of [`CostBy::Total`].
+pub(crate) const TOTAL: &str = "total";
+
+pub(crate) fn list(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result<Vec<RecordSummary>> {
+    let before = filter.before.map_or(i64::MAX, RequestId::as_i64);
+    let since = filter.since.map_or(0, RequestId::as_i64);
+    let success = Outcome::Success.as_str();
+    let values = params![before, since, filter.model, filter.key, filter.failed, success, filter.limit];
+    conn.prepare_cached(LIST)?.query_map(values, summary)?.collect()
+}
+
+pub(crate) fn cost(
+    conn: &Connection,
+    by: CostBy,
+    since: Option<RequestId>,
+) -> rusqlite::Result<Vec<CostRow>> {
+    let since = since.map_or(0, RequestId::as_i64);
+    let (group, order, other) = match by {
+        CostBy::Model => {
+            let mut statement = conn.prepare_cached(COST_BY_MODEL)?;
+            return statement.query_map(params![since, NO_MODEL], cost_row)?.collect();
+        }
+        CostBy::Total => ("?2", "1", TOTAL),
+        CostBy::Key => ("coalesce(key_id, ?2)", "cost DESC, requests DESC, 1", NO_KEY),
+        CostBy::Day => ("coalesce(date(started_us / 1000000, 'unixepoch'), ?2)", "1 DESC", "(no day)"),
+    };
+    let sql = format!("SELECT {group}, {SUMS} FROM requests WHERE id >= ?1 GROUP BY 1 ORDER BY {order}");
+    conn.prepare_cached(&sql)?.query_map(params![since, other], cost_row)?.collect()
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<RecordSummary> {
+    Ok(RecordSummary {
+        id: RequestId::from_i64(row.get(0)?),
+        started_unix_us: row.get(1)?,
+        requested_model: row.get(2)?,
+        provider: row.get(3)?,
+        model: row.get(4)?,
+        key: row.get(5)?,
+        status: row.get(6)?,
+        outcome: row.get(7)?,
+        attempts: row.get(8)?,
+        input_tokens: count(row, 9)?,
+        output_tokens: count(row, 10)?,
+        cost: row.get::<_, Option<i64>>(11)?.map(Money),
+        duration_us: count(row, 12)?,
+        first_token_us: row.get::<_, Option<i64>>(13)?.map(i64::unsigned_abs),
+        overhead_us: count(row, 14)?,
+        simulated: row.get(15)?,
+    })
+}
+
+/// Counts are written as signed integers that are never negative.
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.unsigned_abs())
+}
+
+fn cost_row(row: &Row<'_>) -> rusqlite::Result<CostRow> {
+    Ok(CostRow {
+        group: row.get(0)?,
+        requests: count(row, 1)?,
+        unpriced: count(row, 2)?,
+        input_tokens: count(row, 3)?,
+        output_tokens: count(row, 4)?,
+        cost: Money(row.get(5)?),
+    })
+}

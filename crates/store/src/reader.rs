@@ -1,0 +1,40 @@
+//! Reads records through a connection of its own, also while a server writes. The questions
+//! themselves are in [`crate::query`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use pointsman_core::RequestId;
+use pointsman_core::store::{CostBy, CostRow, RecordFilter, RecordReader, RecordSummary, StoreError};
+use rusqlite::Connection;
+
+use crate::{failed, query, schema};
+
+/// Readers wait only for a checkpoint that resets the log, which is short.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The record store's reading side.
+#[derive(Debug)]
+pub struct SqliteReader {
+    conn: Connection,
+}
+
+impl SqliteReader {
+    /// Opens the file read-only.
+    ///
+    /// # Errors
+    /// Where there is no such file, or it was written by another version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Ok(Self { conn: schema::open_reader(path.as_ref(), BUSY_TIMEOUT)? })
+    }
+}
+
+impl RecordReader for SqliteReader {
+    fn list(&mut self, filter: &RecordFilter) -> Result<Vec<RecordSummary>, StoreError> {
+        query::list(&self.conn, filter).map_err(failed("cannot list request records"))
+    }
+
+    fn cost(&mut self, by: CostBy, since: Option<RequestId>) -> Result<Vec<CostRow>, StoreError> {
+        query::cost(&self.conn, by, since).map_err(failed("cannot add up the cost of request records"))
+    }
+}

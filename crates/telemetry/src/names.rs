@@ -1,0 +1,69 @@
+//! Every metric and label name. Labels are OpenTelemetry's GenAI attributes where one exists, with
+//! dots as underscores (<https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/>).
+//!
+//! Counters get the suffix `_total` in the exposition. docs/metrics.md explains each.
+
+/// `chat`, `text_completion`, `embeddings`.
+pub const OPERATION: &str = "gen_ai_operation_name";
+/// The provider's configured name.
+pub const PROVIDER: &str = "gen_ai_provider_name";
+/// The upstream model id.
+pub const MODEL: &str = "gen_ai_request_model";
+/// A kind of token.
+pub const TOKEN_TYPE: &str = "gen_ai_token_type";
+/// A word of `pointsman_core::Outcome`.
+pub const OUTCOME: &str = "outcome";
+/// `2xx` and its kin; `none` where the client left before a status was sent.
+pub const STATUS_CLASS: &str = "status_class";
+/// `true` for streams.
+pub const STREAM: &str = "stream";
+/// A word of `pointsman_core::UsageSource`.
+pub const SOURCE: &str = "source";
+/// A bounded queue.
+pub const QUEUE: &str = "queue";
+/// A receiver of request records.
+pub const SINK: &str = "sink";
+/// `ok` or `failed`.
+pub const RESULT: &str = "result";
+/// The program's version.
+pub const VERSION: &str = "version";
+
+/// The value of [`PROVIDER`] and [`MODEL`] beyond the limit of distinct pairs.
+pub const OTHER: &str = "other";
+
+/// Counter: client requests.
+pub const REQUESTS: &str = "pointsman_requests";
+/// Histogram: seconds from accepting a request to the end of its answer.
+pub const REQUEST_DURATION: &str = "pointsman_request_duration_seconds";
+/// Histogram: seconds to the first token, or the whole plain answer.
+pub const FIRST_TOKEN: &str = "pointsman_time_to_first_token_seconds";
+/// Histogram: seconds inside Pointsman, not waiting for client or upstream.
+pub const OVERHEAD: &str = "pointsman_overhead_seconds";
+/// Counter: where the token counts of requests came from.
+pub const USAGE: &str = "pointsman_usage";
+/// Counter: upstream calls.
+pub const ATTEMPTS: &str = "pointsman_attempts";
+/// Counter: seconds spent in upstream calls.
+pub const ATTEMPT_SECONDS: &str = "pointsman_attempt_seconds";
+/// Counter: tokens by kind.
+pub const TOKENS: &str = "pointsman_tokens";
+/// Counter: what the tokens cost.
+pub const COST: &str = "pointsman_cost_usd";
+/// Counter: upstream calls whose price is not known.
+pub const UNPRICED: &str = "pointsman_unpriced_attempts";
+/// Gauge: requests that have not ended.
+pub const IN_FLIGHT: &str = "pointsman_requests_in_flight";
+/// Gauge: bytes of request bodies held.
+pub const BODY_BYTES: &str = "pointsman_request_body_bytes_in_flight";
+/// Counter: entries that a full queue refused.
+pub const QUEUE_DROPS: &str = "pointsman_queue_drops";
+/// Counter: request records handed to a sink.
+pub const RECORDS_WRITTEN: &str = "pointsman_records_written";
+/// Counter: request records that a sink could not take.
+pub const RECORDS_FAILED: &str = "pointsman_records_failed";
+/// Gauge: the generation of the configuration in force.
+pub const CONFIG_GENERATION: &str = "pointsman_config_generation";
+/// Counter: attempts to load the configuration.
+pub const CONFIG_LOADS: &str = "pointsman_config_loads";
+/// Gauge, always 1: which build this is.
+pub const BUILD: &str = "pointsman_build";
