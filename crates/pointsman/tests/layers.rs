@@ -3,6 +3,8 @@
 //! Each test copies the workspace's manifests (source files as empty stubs), so that the real ones
 //! are never touched, adds an edge to the copy and runs the real check on it.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
