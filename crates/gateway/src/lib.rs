@@ -1,1 +1,109 @@
-//! The data plane: pipeline, handlers and the response body that drives attempts.
+//! The data plane: a request comes in, goes through the stages of [`pipeline`], and the response body
+//! that goes out drives whatever is still to happen.
+//!
+//! [`Gateway`] holds what all requests share; [`Gateway::service`] is what a listener serves.
+
+mod body;
+mod budget;
+mod errors;
+mod handlers;
+mod headers;
+mod live;
+mod meter;
+mod origin;
+pub mod pipeline;
+mod recorder;
+mod service;
+mod settlement;
+mod simulated;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use pointsman_config::Snapshot;
+use pointsman_core::{Clock, Principal, RequestIds};
+use pointsman_telemetry::Metrics;
+use pointsman_transport::Drain;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+pub use body::ResponseBody;
+pub use recorder::{Recorder, RecorderThread};
+pub use service::GatewayService;
+pub use simulated::SimulatedConnect;
+
+use crate::budget::ByteBudget;
+
+/// What all requests share.
+pub struct Gateway {
+    /// The current world; a request loads it once and keeps it.
+    pub(crate) world: Arc<ArcSwap<Snapshot>>,
+    pub(crate) clock: Clock,
+    pub(crate) started: Instant,
+    pub(crate) ids: RequestIds,
+    pub(crate) recorder: Recorder,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) bytes: Arc<ByteBudget>,
+    pub(crate) drain: Drain,
+    /// The caller where no keys are configured.
+    pub(crate) local: Arc<Principal>,
+    /// Answers that are read to their end after their client left.
+    pub(crate) leftovers: TaskTracker,
+    /// Whether the log has already said that a vendor's key was sent to a server without keys.
+    pub(crate) warned_of_vendor_key: AtomicBool,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gateway")
+    }
+}
+
+impl Gateway {
+    /// A gateway on this world. Give its [`Gateway::service`] to a listener.
+    #[must_use]
+    pub fn new(
+        world: Arc<ArcSwap<Snapshot>>,
+        clock: Clock,
+        recorder: Recorder,
+        metrics: Arc<Metrics>,
+        drain: Drain,
+    ) -> Arc<Self> {
+        // Differs between processes that share a store, so that their ids do.
+        let node = u64::from(std::process::id());
+        Arc::new(Self {
+            world,
+            clock,
+            started: clock.now(),
+            ids: RequestIds::new(node),
+            recorder,
+            metrics,
+            bytes: ByteBudget::new(),
+            drain,
+            local: Arc::default(),
+            leftovers: TaskTracker::new(),
+            warned_of_vendor_key: AtomicBool::new(false),
+        })
+    }
+
+    /// The service for one connection.
+    #[must_use]
+    pub fn service(self: &Arc<Self>) -> GatewayService {
+        GatewayService::new(self.clone())
+    }
+
+    /// Bytes of request bodies held now.
+    #[must_use]
+    pub fn body_bytes_in_flight(&self) -> usize {
+        self.bytes.used()
+    }
+
+    /// Waits for answers that go on without their client. Call after the listeners have drained.
+    pub async fn finish(&self) {
+        self.leftovers.close();
+        self.leftovers.wait().await;
+    }
+}

@@ -1,0 +1,82 @@
+//! The one place that maps errors to HTTP: status, headers, and the body in the client's format.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use pointsman_core::{ErrorCode, PublicError, RequestRecord};
+use pointsman_wire::openai::error::TriedCandidate;
+
+use crate::body::ResponseBody;
+use crate::headers;
+
+/// The HTTP status of each error.
+pub(crate) const fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::DuplicateKey | ErrorCode::BodyUnreadable => {
+            StatusCode::BAD_REQUEST
+        }
+        ErrorCode::ModelAmbiguous | ErrorCode::UnsupportedOperation => StatusCode::BAD_REQUEST,
+        ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
+        ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => StatusCode::FORBIDDEN,
+        ErrorCode::ModelNotFound | ErrorCode::UnknownPath => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::TooManyBytesInFlight | ErrorCode::UpstreamRateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Overloaded | ErrorCode::ShuttingDown | ErrorCode::UpstreamOverloaded => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::UpstreamRejected
+        | ErrorCode::UpstreamUnauthorized
+        | ErrorCode::UpstreamUnavailable
+        | ErrorCode::UpstreamMalformed
+        | ErrorCode::StreamInterrupted => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// A whole error response in OpenAI's shape.
+pub(crate) fn response(error: &PublicError, record: Option<&RequestRecord>) -> Response<ResponseBody> {
+    let mut response = json(status(error.code), render(error, record));
+    if let Some(after) = error.retry_after {
+        // Whole seconds, rounded up: a client that comes back a moment early is refused again.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if error.code == ErrorCode::InvalidApiKey {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if error.code == ErrorCode::UpstreamUnauthorized {
+        // OpenAI's clients retry on 5xx unless told otherwise; here only the operator can help.
+        response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+    if let Some(record) = record {
+        headers::insert_request_id(response.headers_mut(), record.id);
+        response.headers_mut().insert(headers::ATTEMPTS, HeaderValue::from(record.attempts.len()));
+    }
+    response
+}
+
+/// The body of an error, with every attempt so far.
+pub(crate) fn render(error: &PublicError, record: Option<&RequestRecord>) -> Bytes {
+    let id = record.map(|record| record.id.to_string()).unwrap_or_default();
+    let attempts = record.map(|record| record.attempts.as_slice()).unwrap_or_default();
+    let tried: Vec<_> = attempts
+        .iter()
+        .map(|attempt| TriedCandidate {
+            provider: &attempt.provider,
+            model: &attempt.model,
+            outcome: attempt.outcome.as_str(),
+            status: attempt.status,
+        })
+        .collect();
+    pointsman_wire::openai::error::render(error, &id, &tried)
+}
+
+/// A JSON response.
+pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

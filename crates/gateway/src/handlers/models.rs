@@ -1,0 +1,108 @@
+//! `GET /v1/models`: what the caller may name.
+
+use http::{Response, StatusCode, request};
+use pointsman_config::Snapshot;
+use pointsman_core::{ErrorCode, Principal, PublicError};
+use pointsman_routing::Resolved;
+use pointsman_wire::openai::models::{ModelEntry, render_list, render_one};
+
+use crate::Gateway;
+use crate::body::ResponseBody;
+use crate::errors;
+use crate::pipeline::identify::identify;
+
+/// Routes and aliases are Pointsman's own.
+const OWN: &str = "pointsman";
+
+/// All models, routes and aliases that the caller may use.
+pub(crate) fn list(gateway: &Gateway, head: &request::Parts) -> Response<ResponseBody> {
+    let snapshot = gateway.world.load_full();
+    match identify(gateway, &snapshot, head) {
+        Ok(principal) => {
+            let entries = entries(&snapshot, &principal);
+            errors::json(StatusCode::OK, render_list(&entries, created(gateway)))
+        }
+        Err(error) => errors::response(&error, None),
+    }
+}
+
+/// One model, by the name that a request would use.
+pub(crate) fn one(gateway: &Gateway, head: &request::Parts, id: &str) -> Response<ResponseBody> {
+    let snapshot = gateway.world.load_full();
+    let found = identify(gateway, &snapshot, head).and_then(|principal| find(&snapshot, &principal, id));
+    match found {
+        Ok(entry) => errors::json(StatusCode::OK, render_one(&entry, created(gateway))),
+        Err(error) => errors::response(&error, None),
+    }
+}
+
+fn entries(snapshot: &Snapshot, principal: &Principal) -> Vec<ModelEntry> {
+    let own = snapshot.resolver.routes().chain(snapshot.resolver.aliases());
+    let own =
+        own.map(|name| ModelEntry { id: name.to_string(), owned_by: Some(OWN.into()), context_length: None });
+    let deployments = snapshot.deployments.iter().map(|deployment| ModelEntry {
+        id: deployment.name.to_string(),
+        owned_by: Some(deployment.key.provider.to_string()),
+        context_length: deployment.context_length.map(u64::from),
+    });
+    own.chain(deployments).filter(|entry| principal.may_use(&entry.id)).collect()
+}
+
+fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEntry, PublicError> {
+    let id = percent_decode(id);
+    let entry = match snapshot.resolver.resolve(&id)? {
+        Resolved::Known(known) => {
+            let deployment = known.deployment().and_then(|id| snapshot.deployment(id));
+            ModelEntry {
+                id: id.clone(),
+                owned_by: Some(
+                    deployment.map_or(OWN.into(), |deployment| deployment.key.provider.to_string()),
+                ),
+                context_length: deployment.and_then(|deployment| deployment.context_length).map(u64::from),
+            }
+        }
+        Resolved::Dynamic(dynamic) => ModelEntry {
+            id: id.clone(),
+            owned_by: snapshot.provider(dynamic.provider).map(|provider| provider.name.to_string()),
+            context_length: None,
+        },
+    };
+    if principal.may_use(&entry.id) {
+        return Ok(entry);
+    }
+    Err(PublicError::new(ErrorCode::ModelNotAllowed, format!("this key may not use `{id}`")).at("model"))
+}
+
+/// Names hold slashes and colons, which clients escape.
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escape = (first == b'%').then(|| tail.get(..2)).flatten();
+        let decoded = escape
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(decoded.unwrap_or(first));
+        rest = if decoded.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// OpenAI's clients want a time; the start of this process is as good as any.
+fn created(gateway: &Gateway) -> u64 {
+    let start = gateway.clock.unix_us(gateway.started) / 1_000_000;
+    u64::try_from(start).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_decode;
+
+    #[test]
+    fn escapes_in_names() {
+        assert_eq!(percent_decode("openrouter%2Fopenai%2Fgpt-4o"), "openrouter/openai/gpt-4o");
+        assert_eq!(percent_decode("llama3%3A8b"), "llama3:8b");
+        assert_eq!(percent_decode("100%"), "100%");
+        assert_eq!(percent_decode("%zz%4"), "%zz%4");
+    }
+}

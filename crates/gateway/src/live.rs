@@ -1,0 +1,33 @@
+//! What the gateway keeps with a deployment: made at its first use, kept across reloads.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use pointsman_config::Deployment;
+use pointsman_telemetry::{DeploymentMetrics, Metrics};
+
+/// Ready-made parts of answers, and counters.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) model_header: HeaderValue,
+    pub(crate) provider_header: HeaderValue,
+    pub(crate) metrics: Arc<DeploymentMetrics>,
+}
+
+impl Live {
+    /// What is kept with `deployment`.
+    pub(crate) fn of<'a>(deployment: &'a Deployment, metrics: &Metrics) -> Option<&'a Self> {
+        deployment.state.get_or_init(|| Self {
+            metrics: metrics.deployment(&deployment.key.provider, &deployment.key.model),
+            model_header: header(&deployment.key.model),
+            provider_header: header(&deployment.key.provider),
+        })
+    }
+}
+
+/// Names may hold what headers cannot: such characters are shown as `?`.
+fn header(text: &str) -> HeaderValue {
+    let visible: String =
+        text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    HeaderValue::try_from(visible).unwrap_or(HeaderValue::from_static("?"))
+}

@@ -1,0 +1,404 @@
+//! One upstream call: encode, send, wait for something to show, classify.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use pointsman_config::Deployment;
+use pointsman_core::{AttemptRecord, Operation, Outcome, Phase, Usage, UsageSource};
+use pointsman_providers::classify::classify_body_error;
+use pointsman_providers::{ErrorInfo, classify};
+use pointsman_transport::{ConnectError, RequestBody, SendError, UpstreamBody};
+use pointsman_wire::json::{Kind, Scanner};
+use pointsman_wire::openai::answer::{self, Answer};
+use pointsman_wire::openai::error::{UpstreamError, parse as parse_error};
+use pointsman_wire::probe::probe;
+use pointsman_wire::splice::splice;
+use tokio::time::{Instant, timeout_at};
+
+use crate::headers;
+use crate::meter::micros;
+use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::read::Encoding;
+use crate::stream::{self, StreamStart};
+
+/// Longest whole answer that is held, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Longest error body that is read, in bytes.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// How much of a provider's error message is passed on.
+const MAX_MESSAGE_CHARS: usize = 300;
+/// Characters that are taken for one token where nothing was counted.
+const CHARS_PER_TOKEN: u64 = 4;
+
+/// An answer that can be shown.
+pub(crate) enum Opened {
+    /// A whole one.
+    Plain(PlainAnswer),
+    /// The beginning of a stream, committed: it has something to show.
+    Stream(Box<StreamStart>),
+    /// The provider says that the request is wrong: its own words go back.
+    Rejected(Rejection),
+}
+
+/// A whole answer.
+pub(crate) struct PlainAnswer {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The client's request, where route asks for both to be kept.
+    pub(crate) store: Option<Bytes>,
+}
+
+/// A provider's refusal, to be passed on.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) error: UpstreamError,
+}
+
+impl Rejection {
+    /// Whether clients of the OpenAI API can read the body: an object with an object `error`.
+    pub(crate) fn in_openai_shape(&self) -> bool {
+        let mut found = false;
+        let Ok(mut scanner) = Scanner::new(&self.body) else { return false };
+        let read = matches!(scanner.kind(), Ok(Kind::Object))
+            && scanner
+                .object(|scanner, key| {
+                    found |= key.name() == "error" && scanner.kind()? == Kind::Object;
+                    scanner.skip()
+                })
+                .is_ok();
+        read && found && scanner.end().is_ok()
+    }
+}
+
+/// An attempt without an answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) outcome: Outcome,
+    /// For the client.
+    pub(crate) public: Cow<'static, str>,
+    /// For the log and the record.
+    pub(crate) detail: Option<Box<str>>,
+    /// Where the provider blames the request.
+    pub(crate) rejection: Option<Rejection>,
+}
+
+impl Failure {
+    pub(crate) fn new(outcome: Outcome, public: impl Into<Cow<'static, str>>) -> Self {
+        Self { outcome, public: public.into(), detail: None, rejection: None }
+    }
+
+    pub(crate) fn because(mut self, detail: impl std::fmt::Display) -> Self {
+        self.detail = Some(detail.to_string().into());
+        self
+    }
+}
+
+/// The times of one attempt, as they become known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) started: Instant,
+    pub(crate) first_byte: Option<Instant>,
+}
+
+/// Calls `deployment` once. The attempt is on the record when this returns, except for a stream, which
+/// is recorded at its end.
+pub(crate) async fn attempt(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+) -> Result<Opened, Failure> {
+    let started = dispatch.gateway.clock.now();
+    let mut times = Times { started, first_byte: None };
+    let mut status = None;
+    let result = exchange(dispatch, deployment, &mut times, &mut status).await;
+    let now = dispatch.gateway.clock.now();
+    dispatch.settlement.meter.resume(now);
+    let (outcome, usage, detail) = match &result {
+        Ok(Exchanged::Stream(_)) => (Outcome::Success, Usage::default(), None),
+        Ok(Exchanged::Plain(_, usage)) => (Outcome::Success, *usage, None),
+        Err(failure) => {
+            let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());
+            (failure.outcome, Usage::default(), Some(detail))
+        }
+    };
+    match result {
+        Ok(Exchanged::Stream(start)) => Ok(Opened::Stream(start)),
+        other => {
+            let mut record = open_record(dispatch, deployment, times);
+            record.status = status;
+            record.duration_us = micros(now.saturating_duration_since(started));
+            record.outcome = outcome;
+            record.usage = usage;
+            record.cost = cost(deployment, &usage);
+            record.detail = detail;
+            dispatch.settlement.attempted(deployment, record);
+            match other {
+                Ok(Exchanged::Plain(plain, usage)) => {
+                    dispatch.settlement.update(|record| record.usage = usage);
+                    Ok(Opened::Plain(plain))
+                }
+                Ok(Exchanged::Stream(start)) => Ok(Opened::Stream(start)),
+                Err(failure) => Err(failure),
+            }
+        }
+    }
+}
+
+/// A record of an attempt that has begun.
+pub(crate) fn open_record(dispatch: &Dispatch, deployment: &Deployment, times: Times) -> AttemptRecord {
+    let since = |earlier: Instant, later: Instant| micros(later.saturating_duration_since(earlier));
+    AttemptRecord {
+        provider: deployment.key.provider.clone(),
+        model: deployment.key.model.clone(),
+        outcome: Outcome::Cancelled,
+        status: None,
+        started_us: since(dispatch.settlement.meter.started(), times.started),
+        first_byte_us: times.first_byte.map(|at| since(times.started, at)),
+        duration_us: 0,
+        usage: Usage::default(),
+        cost: None,
+        detail: None,
+    }
+}
+
+/// What `usage` costs here: nothing where there was none, unknown where no price is.
+pub(crate) fn cost(deployment: &Deployment, usage: &Usage) -> Option<pointsman_core::Cost> {
+    if usage.source == UsageSource::Unknown {
+        return Some(pointsman_core::Cost::default());
+    }
+    deployment.price.as_ref().map(|price| price.cost(usage))
+}
+
+enum Exchanged {
+    Plain(PlainAnswer, Usage),
+    Stream(Box<StreamStart>),
+}
+
+async fn exchange(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    times: &mut Times,
+    status: &mut Option<u16>,
+) -> Result<Exchanged, Failure> {
+    let provider = &deployment.provider;
+    let include_usage = dispatch.streamed && !dispatch.wants_usage && provider.accepts_include_usage;
+    let request = encode(dispatch, deployment, include_usage)?;
+    let (head_by, phase) = head_deadline(dispatch, deployment, times.started);
+    dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
+    let response = match timeout_at(head_by, provider.upstream.send(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return Err(send_failure(&error)),
+        Err(_) => return Err(timed_out(phase)),
+    };
+    times.first_byte = Some(dispatch.gateway.clock.now());
+    *status = Some(response.status().as_u16());
+    if !response.status().is_success() {
+        return Err(refusal(dispatch, deployment, response).await);
+    }
+    if dispatch.streamed {
+        let strip_usage = include_usage;
+        return stream::open(dispatch, deployment, response, *times, strip_usage)
+            .await
+            .map(Exchanged::Stream);
+    }
+    plain(dispatch, deployment, response).await
+}
+
+/// The request for this candidate: the client's bytes with its model name, and our headers.
+fn encode(
+    dispatch: &mut Dispatch,
+    deployment: &Deployment,
+    include_usage: bool,
+) -> Result<Request<RequestBody>, Failure> {
+    let internal = |error: &dyn std::fmt::Display| {
+        Failure::new(Outcome::Malformed, "the request could not be encoded").because(error)
+    };
+    let provider = &deployment.provider;
+    let body = &dispatch.outgoing.body;
+    // Probed again for each candidate: a microsecond, and nothing borrows from the body in between.
+    let edits = probe(body).map_err(|error| internal(&error))?.edits(&deployment.model_json, include_usage);
+    let pieces = splice(body, &edits);
+    let mut request = Request::new(RequestBody::new(pieces));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = provider.target(dispatch.operation).clone();
+    let span = dispatch.rng.next_u64() | 1;
+    let headers = request.headers_mut();
+    headers.reserve(8 + provider.headers.len() + dispatch.outgoing.headers.len());
+    headers.insert(header::HOST, provider.upstream.host().clone());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let accept = if dispatch.streamed { "text/event-stream" } else { "application/json" };
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("pointsman/", env!("CARGO_PKG_VERSION"))),
+    );
+    for (name, value) in &dispatch.outgoing.headers {
+        headers.append(name.clone(), value.clone());
+    }
+    headers::insert_traceparent(headers, &dispatch.trace, span);
+    // Last, so that nothing a client sends can stand in for them.
+    for (name, value) in &provider.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    if let Some(value) = provider.authorization(dispatch.rng.next_u64()) {
+        headers.insert(provider.auth_header.clone(), value.clone());
+    }
+    Ok(request)
+}
+
+/// A whole answer comes with its head, so only a stream has a limit of its own for that.
+fn head_deadline(dispatch: &Dispatch, deployment: &Deployment, started: Instant) -> (Instant, Phase) {
+    let total = dispatch.deadline.instant();
+    let first_byte = started + dispatch.timeouts(deployment).first_byte;
+    if dispatch.streamed && first_byte < total {
+        (first_byte, Phase::FirstByte)
+    } else {
+        (total, Phase::Total)
+    }
+}
+
+async fn plain(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    response: Response<UpstreamBody>,
+) -> Result<Exchanged, Failure> {
+    let (head, body) = response.into_parts();
+    let collecting = Limited::new(body, MAX_ANSWER_BYTES).collect();
+    let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
+        }
+        Ok(Err(error)) => return Err(Failure::new(Outcome::Reset, "the answer broke off").because(error)),
+        Err(_) => return Err(timed_out(Phase::Total)),
+    };
+    dispatch.settlement.meter.resume(dispatch.gateway.clock.now());
+    let body = decode(&head.headers, body, MAX_ANSWER_BYTES)?;
+    let observed = answer::observe(dispatch.operation, &body).map_err(|error| {
+        Failure::new(Outcome::Malformed, "the answer could not be understood").because(error)
+    })?;
+    if let Some(error) = &observed.error {
+        let outcome = classify_body_error(&error_info(error));
+        return Err(Failure::new(outcome, quote(outcome, None, error)));
+    }
+    let usage = observed.usage.unwrap_or_else(|| estimate(dispatch, &observed));
+    let store = dispatch.route.store_bodies.then(|| dispatch.outgoing.body.clone());
+    let plain = PlainAnswer { deployment: deployment.clone(), headers: head.headers, body, store };
+    Ok(Exchanged::Plain(plain, usage))
+}
+
+/// Decodes what came compressed although nobody asked for that.
+pub(crate) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Failure> {
+    let malformed = |error: pointsman_core::PublicError| {
+        Failure::new(Outcome::Malformed, "the answer's content encoding could not be undone")
+            .because(error.message)
+    };
+    match Encoding::of(headers).map_err(malformed)? {
+        None => Ok(body),
+        Some(encoding) => encoding.decode(&body, limit).map_err(malformed),
+    }
+}
+
+/// Lengths instead of counts: four characters a token.
+fn estimate(dispatch: &Dispatch, answer: &Answer) -> Usage {
+    let output = match dispatch.operation {
+        Operation::Embeddings => 0,
+        Operation::Chat | Operation::TextCompletion => answer.output_chars.div_ceil(CHARS_PER_TOKEN),
+    };
+    let input = estimated_input(dispatch);
+    Usage { input, output, source: UsageSource::Estimated, ..Usage::default() }
+}
+
+/// Prompt tokens by the length of the request.
+pub(crate) fn estimated_input(dispatch: &Dispatch) -> u64 {
+    (dispatch.outgoing.body.len() as u64).div_ceil(CHARS_PER_TOKEN)
+}
+
+/// Reads an error answer and says what it means.
+async fn refusal(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    response: Response<UpstreamBody>,
+) -> Failure {
+    let (head, body) = response.into_parts();
+    let collecting = Limited::new(body, MAX_ERROR_BYTES).collect();
+    // An error whose body cannot be read is still that error.
+    let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
+        Ok(Ok(body)) => decode(&head.headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    };
+    let error = parse_error(&body);
+    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now()) / 1_000_000;
+    let now_unix = u64::try_from(now_unix).unwrap_or_default();
+    let outcome = classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error));
+    let mut failure = Failure::new(outcome, quote(outcome, Some(head.status), &error));
+    if outcome == Outcome::ClientFault {
+        failure.rejection = Some(Rejection {
+            deployment: deployment.clone(),
+            status: head.status,
+            headers: head.headers,
+            body,
+            error,
+        });
+    }
+    failure
+}
+
+pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {
+    ErrorInfo { type_: error.type_.as_deref(), code: error.code.as_deref(), message: Some(&error.message) }
+}
+
+/// The provider's words, short. Its words about our credentials may repeat them, so they stay here.
+pub(crate) fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
+    let status = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
+    if outcome == Outcome::Unauthorized {
+        return format!("{status}, the provider refused Pointsman's key or the account has no credit");
+    }
+    if error.message.is_empty() {
+        return status;
+    }
+    let message: String = error.message.chars().take(MAX_MESSAGE_CHARS).collect();
+    format!("{status}, {message}")
+}
+
+fn send_failure(error: &SendError) -> Failure {
+    match error {
+        SendError::Connect(ConnectError::Timeout(_)) => timed_out(Phase::Connect),
+        SendError::Connect(ConnectError::Unknown(_)) => {
+            Failure::new(Outcome::Unreachable, "its host name is not known").because(error)
+        }
+        SendError::Connect(ConnectError::Tls(_)) => {
+            Failure::new(Outcome::Unreachable, "the TLS handshake failed").because(error)
+        }
+        SendError::Connect(ConnectError::Io(cause)) => {
+            let public = match cause.kind() {
+                std::io::ErrorKind::ConnectionRefused => "the connection was refused",
+                _ => "it could not be reached",
+            };
+            Failure::new(Outcome::Unreachable, public).because(error)
+        }
+        SendError::Exchange(cause) if cause.is_parse() => {
+            Failure::new(Outcome::Malformed, "the answer is not valid HTTP").because(error)
+        }
+        SendError::Exchange(_) => Failure::new(Outcome::Reset, "the connection broke").because(error),
+    }
+}
+
+pub(crate) fn timed_out(phase: Phase) -> Failure {
+    let public = match phase {
+        Phase::Connect => "no connection in time",
+        Phase::FirstByte => "no answer in time",
+        Phase::FirstToken => "no first token in time",
+        Phase::BetweenChunks => "the stream stalled",
+        Phase::Total => "the request's deadline passed",
+    };
+    Failure::new(Outcome::Timeout(phase), public)
+}

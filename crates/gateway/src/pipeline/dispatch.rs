@@ -1,0 +1,178 @@
+//! Stage 9: attempts, one after the other, until one has something to show.
+//!
+//! Retry and fallback are one mechanism: [`Dispatch::open`] goes on from wherever the last attempt left
+//! off. It owns all it needs, so that a response body can call it again in the middle of a stream.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use pointsman_config::{Deployment, RouteOptions, Timeouts};
+use pointsman_core::record::TraceContext;
+use pointsman_core::{Deadline, ErrorCode, Operation, Outcome, PublicError, Rng};
+use pointsman_resilience::{Attempts, Decision, decide};
+use smallvec::SmallVec;
+
+use crate::Gateway;
+use crate::headers;
+use crate::pipeline::attempt::{self, Failure, Opened};
+use crate::pipeline::plan::Planned;
+use crate::settlement::Settlement;
+
+/// What is sent upstream, as far as it does not depend on the candidate.
+pub(crate) struct Outgoing {
+    /// The client's own bytes.
+    pub(crate) body: Bytes,
+    /// The client's headers that may go upstream.
+    pub(crate) headers: HeaderMap,
+}
+
+impl Outgoing {
+    pub(crate) fn new(body: Bytes, headers: &HeaderMap) -> Self {
+        let mut forwarded = HeaderMap::new();
+        headers::forward(headers, &mut forwarded);
+        Self { body, headers: forwarded }
+    }
+}
+
+/// A request on its way through its candidates.
+pub(crate) struct Dispatch {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) settlement: Settlement,
+    pub(crate) operation: Operation,
+    pub(crate) streamed: bool,
+    /// Whether the client itself asked for the usage chunk.
+    pub(crate) wants_usage: bool,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) trace: TraceContext,
+    pub(crate) deadline: Deadline,
+    pub(crate) rng: Rng,
+    pub(crate) route: Arc<RouteOptions>,
+    /// How many choices the client asked for.
+    pub(crate) choices: u64,
+    candidates: SmallVec<[Arc<Deployment>; 2]>,
+    position: usize,
+    tries_here: u32,
+    failures: Vec<(Arc<Deployment>, Failure)>,
+}
+
+impl Dispatch {
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        settlement: Settlement,
+        planned: Planned,
+        outgoing: Outgoing,
+    ) -> Self {
+        let (operation, trace) = settlement
+            .record()
+            .map_or((Operation::Chat, TraceContext::default()), |record| (record.operation, record.trace));
+        let deadline = Deadline::new(settlement.meter.started(), planned.total);
+        Self {
+            gateway,
+            settlement,
+            operation,
+            streamed: planned.streamed,
+            wants_usage: planned.wants_usage,
+            outgoing,
+            trace,
+            deadline,
+            rng: planned.rng,
+            route: planned.route,
+            choices: planned.choices,
+            candidates: planned.candidates,
+            position: 0,
+            tries_here: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Makes attempts until one has an answer to show, or none is left.
+    ///
+    /// # Errors
+    /// What the client is told: every attempt is named in it.
+    pub(crate) async fn open(&mut self) -> Result<Opened, PublicError> {
+        loop {
+            let Some(deployment) = self.candidates.get(self.position).cloned() else {
+                return Err(self.exhausted());
+            };
+            self.tries_here += 1;
+            let failure = match attempt::attempt(self, &deployment).await {
+                Ok(opened) => return Ok(opened),
+                Err(failure) => failure,
+            };
+            let now = self.gateway.clock.now();
+            let attempts = Attempts {
+                on_candidate: self.tries_here,
+                total: u32::try_from(self.failures.len()).unwrap_or(u32::MAX).saturating_add(1),
+                candidates_left: self.candidates.len() - self.position - 1,
+            };
+            let left = self.deadline.left(now);
+            let decision = decide(&self.route.retry, failure.outcome, attempts, left, &mut self.rng);
+            tracing::debug!(
+                deployment = %deployment.key,
+                outcome = failure.outcome.as_str(),
+                detail = failure.detail.as_deref(),
+                ?decision,
+                "attempt failed"
+            );
+            if let (Decision::GiveUp, Some(rejection)) = (decision, failure.rejection) {
+                return Ok(Opened::Rejected(rejection));
+            }
+            self.failures.push((deployment, Failure { rejection: None, ..failure }));
+            match decision {
+                Decision::RetryAfter(pause) => {
+                    self.settlement.meter.pause(now);
+                    tokio::time::sleep(pause).await;
+                    self.settlement.meter.resume(self.gateway.clock.now());
+                }
+                Decision::Fallback => {
+                    self.position += 1;
+                    self.tries_here = 0;
+                }
+                Decision::GiveUp => return Err(self.exhausted()),
+            }
+        }
+    }
+
+    /// The limits of a candidate on this request's route.
+    pub(crate) fn timeouts(&self, deployment: &Deployment) -> Timeouts {
+        self.route.timeouts.over(&deployment.provider.timeouts)
+    }
+
+    /// The accounts, when nothing is left to be done.
+    pub(crate) fn into_settlement(self) -> Settlement {
+        self.settlement
+    }
+
+    /// The error after the last attempt: the last cause decides, every attempt is named.
+    fn exhausted(&self) -> PublicError {
+        let last = self.failures.last().map_or(Outcome::UpstreamFault, |(_, failure)| failure.outcome);
+        let code = match last {
+            Outcome::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
+            Outcome::Overloaded { .. } => ErrorCode::UpstreamOverloaded,
+            Outcome::Timeout(_) => ErrorCode::UpstreamTimeout,
+            Outcome::Unauthorized => ErrorCode::UpstreamUnauthorized,
+            Outcome::Malformed => ErrorCode::UpstreamMalformed,
+            Outcome::ClientFault => ErrorCode::UpstreamRejected,
+            Outcome::Success
+            | Outcome::UpstreamFault
+            | Outcome::Unreachable
+            | Outcome::Reset
+            | Outcome::Cancelled => ErrorCode::UpstreamUnavailable,
+        };
+        let mut message = match self.failures.len() {
+            1 => String::from("the provider gave no answer: "),
+            count => format!("no provider gave an answer in {count} attempts: "),
+        };
+        for (number, (deployment, failure)) in self.failures.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            // Writing to a string cannot fail.
+            let _ = write!(message, "{separator}{}. {}: {}", number + 1, deployment.key, failure.public);
+        }
+        let mut error = PublicError::new(code, message);
+        error.retry_after =
+            self.failures.iter().filter_map(|(_, failure)| failure.outcome.retry_after()).min();
+        error
+    }
+}

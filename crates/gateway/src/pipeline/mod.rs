@@ -1,0 +1,72 @@
+//! The request, in one screen: one file a stage, and [`run`] reads as the list of them.
+
+mod admit;
+pub(crate) mod attempt;
+mod deliver;
+pub(crate) mod dispatch;
+pub(crate) mod identify;
+mod plan;
+pub(crate) mod read;
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use pointsman_core::{Operation, PublicError};
+use pointsman_wire::probe::probe;
+
+use crate::body::ResponseBody;
+use crate::settlement::Settlement;
+use crate::{Gateway, errors};
+
+use self::dispatch::Dispatch;
+
+/// Answers one request of the data plane.
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    operation: Operation,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let (head, body) = request.into_parts();
+    let admitted = match admit::admit(gateway, operation, &head) {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            return errors::response(&error, None);
+        }
+    };
+    let admit::Admitted { snapshot, mut settlement } = admitted;
+    // Nothing before this line reads the body: its bytes are worth reading only for a known caller.
+    settlement.meter.pause(gateway.clock.now());
+    let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.bytes).await;
+    settlement.meter.resume(gateway.clock.now());
+    let received = match received {
+        Ok(received) => received,
+        Err(error) => return refuse(settlement, &error),
+    };
+    settlement.update(|record| record.request_bytes = received.wire_bytes);
+    settlement.lease = Some(received.lease);
+    let planned = probe(&received.bytes)
+        .map_err(PublicError::from)
+        .and_then(|probe| plan::plan(&snapshot, &probe, operation, &mut settlement));
+    let planned = match planned {
+        Ok(planned) => planned,
+        Err(error) => return refuse(settlement, &error),
+    };
+    let mut dispatch = Dispatch::new(
+        gateway.clone(),
+        settlement,
+        planned,
+        dispatch::Outgoing::new(received.bytes, &head.headers),
+    );
+    match dispatch.open().await {
+        Ok(opened) => deliver::deliver(dispatch, opened),
+        Err(error) => refuse(dispatch.into_settlement(), &error),
+    }
+}
+
+/// Ends a request with an error of ours.
+fn refuse(mut settlement: Settlement, error: &PublicError) -> Response<ResponseBody> {
+    let response = errors::response(error, settlement.record());
+    settlement.refuse(error, response.status().as_u16());
+    response
+}

@@ -1,0 +1,95 @@
+//! Stages 5 and 8: may this caller use that model, and which deployments are asked in which order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointsman_config::{Deployment, RouteOptions, Snapshot};
+use pointsman_core::{ErrorCode, Operation, PublicError, Rng};
+use pointsman_routing::Resolved;
+use pointsman_wire::probe::Probe;
+use smallvec::{SmallVec, smallvec};
+
+use crate::settlement::Settlement;
+
+/// What dispatching needs of the plan.
+pub(crate) struct Planned {
+    pub(crate) candidates: SmallVec<[Arc<Deployment>; 2]>,
+    pub(crate) route: Arc<RouteOptions>,
+    pub(crate) total: Duration,
+    pub(crate) choices: u64,
+    pub(crate) streamed: bool,
+    pub(crate) wants_usage: bool,
+    pub(crate) rng: Rng,
+}
+
+/// Resolves the model, checks the caller's permission, and draws the plan.
+pub(crate) fn plan(
+    snapshot: &Arc<Snapshot>,
+    probe: &Probe<'_>,
+    operation: Operation,
+    settlement: &mut Settlement,
+) -> Result<Planned, PublicError> {
+    let streamed = probe.streams() && operation != Operation::Embeddings;
+    settlement.update(|record| record.streamed = streamed);
+    let Some(name) = probe.model.as_ref().map(|model| model.value.as_ref()).filter(|name| !name.is_empty())
+    else {
+        return Err(PublicError::new(
+            ErrorCode::InvalidRequest,
+            "`model` is missing; GET /v1/models lists the choices",
+        )
+        .at("model"));
+    };
+    let mut rng = settlement.record().map_or_else(|| Rng::new(0), |record| Rng::for_request(record.id));
+    let resolved = snapshot.resolver.resolve(name).map_err(|error| {
+        // Names come from callers: what is kept of an unknown one is bounded.
+        settlement
+            .update(|record| record.requested_model = name.chars().take(200).collect::<String>().into());
+        PublicError::from(error)
+    })?;
+    let (canonical, candidates, route_id) = match resolved {
+        Resolved::Known(known) => {
+            let plan = known.plan(&mut rng);
+            settlement.update(|record| {
+                record.requested_model = plan.name.clone();
+                record.route.clone_from(&plan.route);
+            });
+            let deployments =
+                plan.candidates.iter().filter_map(|candidate| snapshot.deployment(candidate.deployment));
+            (known.canonical_name().clone(), deployments.cloned().collect(), plan.route_id)
+        }
+        Resolved::Dynamic(dynamic) => {
+            let deployment = snapshot.dynamic(dynamic).ok_or_else(|| {
+                PublicError::new(ErrorCode::Internal, "the model's provider is not in the snapshot")
+            })?;
+            let canonical = deployment.name.clone();
+            settlement.update(|record| record.requested_model = name.into());
+            (canonical, smallvec![deployment], None)
+        }
+    };
+    permit(settlement, name, &canonical)?;
+    let route = snapshot.route(route_id).clone();
+    Ok(Planned {
+        total: total(&route, &candidates),
+        choices: probe.choices.unwrap_or(1).max(1),
+        route,
+        candidates,
+        streamed,
+        wants_usage: probe.wants_usage(),
+        rng,
+    })
+}
+
+/// The request's whole time: the most patient candidate's, where the route sets none.
+fn total(route: &RouteOptions, candidates: &[Arc<Deployment>]) -> Duration {
+    let own = |deployment: &Arc<Deployment>| route.timeouts.over(&deployment.provider.timeouts).total;
+    candidates.iter().map(own).max().unwrap_or_default()
+}
+
+fn permit(settlement: &Settlement, name: &str, canonical: &str) -> Result<(), PublicError> {
+    let principal = settlement.record().map(|record| &record.principal);
+    if principal.is_none_or(|principal| principal.may_use(name) || principal.may_use(canonical)) {
+        return Ok(());
+    }
+    let message = format!("this key may not use `{canonical}`; GET /v1/models lists what it may use");
+    Err(PublicError::new(ErrorCode::ModelNotAllowed, message).at("model"))
+}

@@ -1,0 +1,118 @@
+//! Paths to handlers: the first thing that happens to a request.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use pointsman_core::{ErrorCode, Operation, PublicError};
+
+use crate::Gateway;
+use crate::body::ResponseBody;
+use crate::{errors, handlers, pipeline};
+
+/// Serves one connection.
+#[derive(Clone, Debug)]
+pub struct GatewayService(Arc<Gateway>);
+
+impl GatewayService {
+    pub(crate) const fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
+    }
+}
+
+impl Service<Request<Incoming>> for GatewayService {
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Handling;
+
+    fn call(&self, request: Request<Incoming>) -> Handling {
+        Handling(Box::pin(handle(self.0.clone(), request)))
+    }
+}
+
+/// The one boxed future of a request.
+pub struct Handling(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>);
+
+impl std::fmt::Debug for Handling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handling")
+    }
+}
+
+impl Future for Handling {
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+/// What a path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint<'a> {
+    Operation(Operation),
+    Models,
+    Model(&'a str),
+    Home,
+    Live,
+    Ready,
+    Unknown,
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(path: &'a str) -> Self {
+        match path {
+            "/v1/chat/completions" => Self::Operation(Operation::Chat),
+            "/v1/completions" => Self::Operation(Operation::TextCompletion),
+            "/v1/embeddings" => Self::Operation(Operation::Embeddings),
+            "/v1/models" => Self::Models,
+            "/" => Self::Home,
+            "/livez" => Self::Live,
+            "/readyz" => Self::Ready,
+            _ => match path.strip_prefix("/v1/models/") {
+                Some(id) if !id.is_empty() => Self::Model(id),
+                _ => Self::Unknown,
+            },
+        }
+    }
+
+    fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::Operation(_) => *method == Method::POST,
+            Self::Unknown => true,
+            _ => *method == Method::GET || *method == Method::HEAD,
+        }
+    }
+}
+
+async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<ResponseBody> {
+    let endpoint = Endpoint::of(request.uri().path());
+    if !endpoint.allows(request.method()) {
+        return method_not_allowed(endpoint, request.method());
+    }
+    match endpoint {
+        Endpoint::Operation(operation) => pipeline::run(&gateway, operation, request).await,
+        Endpoint::Models => handlers::models::list(&gateway, &request.into_parts().0),
+        Endpoint::Model(id) => {
+            let id = id.to_owned();
+            handlers::models::one(&gateway, &request.into_parts().0, &id)
+        }
+        Endpoint::Home => handlers::home::page(&gateway, &request.into_parts().0),
+        Endpoint::Live => handlers::health::live(),
+        Endpoint::Ready => handlers::health::ready(&gateway),
+        Endpoint::Unknown => handlers::unknown::not_found(&request.into_parts().0),
+    }
+}
+
+fn method_not_allowed(endpoint: Endpoint<'_>, method: &Method) -> Response<ResponseBody> {
+    let allow = if matches!(endpoint, Endpoint::Operation(_)) { "POST" } else { "GET, HEAD" };
+    let message = format!("{method} is not for this path; use {allow}");
+    let mut response = errors::response(&PublicError::new(ErrorCode::MethodNotAllowed, message), None);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+}

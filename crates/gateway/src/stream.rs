@@ -1,0 +1,404 @@
+//! A stream from its first byte to its last: held until it has something to show, then driven by the
+//! client's own reading. Frames pass untouched while an observer reads along.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use pointsman_config::{Deployment, OnDisconnect};
+use pointsman_core::{ErrorCode, Outcome, Phase, PublicError, Usage, UsageSource};
+use pointsman_providers::classify::classify_body_error;
+use pointsman_transport::UpstreamBody;
+use pointsman_wire::openai::error::{TriedCandidate, render_stream_event};
+use pointsman_wire::openai::stream::{Observed, StreamObserver, StreamRules};
+use tokio::time::{Instant, Sleep, timeout_at};
+
+use crate::meter::micros;
+use crate::pipeline::attempt::{self, Failure, Times, timed_out};
+use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::read::Encoding;
+
+/// Bytes that are held before the commit point; a stream that is longer by then is shown as it is.
+const MAX_HELD_BYTES: usize = 256 * 1024;
+/// Most bytes of an answer that are kept for the record.
+const MAX_STORED_BYTES: usize = 1024 * 1024;
+/// The end of an OpenAI stream.
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// A stream that has something to show, or has already ended well.
+pub(crate) struct StreamStart {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) headers: HeaderMap,
+    body: UpstreamBody,
+    observer: StreamObserver,
+    held: Vec<Bytes>,
+    ended: bool,
+    times: Times,
+    status: u16,
+    between_chunks: Duration,
+}
+
+/// Reads a streamed answer up to its commit point: the first event with text, reasoning, a tool call or
+/// a finish. Whatever fails before that can be tried elsewhere without the client noticing.
+pub(crate) async fn open(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    response: Response<UpstreamBody>,
+    times: Times,
+    strip_usage: bool,
+) -> Result<Box<StreamStart>, Failure> {
+    let (head, body) = response.into_parts();
+    check_head(&head.headers)?;
+    let timeouts = dispatch.timeouts(deployment);
+    let rules = StreamRules { operation: dispatch.operation, strip_usage };
+    let mut start = Box::new(StreamStart {
+        deployment: deployment.clone(),
+        headers: head.headers,
+        body,
+        observer: StreamObserver::new(rules).expecting(dispatch.choices),
+        held: Vec::new(),
+        ended: false,
+        times,
+        status: head.status.as_u16(),
+        between_chunks: timeouts.between_chunks,
+    });
+    let first_token = times.first_byte.unwrap_or(times.started) + timeouts.first_token;
+    let (limit, phase) = match dispatch.deadline.instant() {
+        total if total <= first_token => (total, Phase::Total),
+        _ => (first_token, Phase::FirstToken),
+    };
+    match timeout_at(limit, commit(&mut start)).await {
+        Ok(Ok(())) => Ok(start),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(timed_out(phase)),
+    }
+}
+
+fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
+        let detail = format!("content type `{content_type}`");
+        return Err(Failure::new(Outcome::Malformed, "the answer is not an event stream").because(detail));
+    }
+    match Encoding::of(headers) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) | Err(_) => Err(Failure::new(
+            Outcome::Malformed,
+            "the stream came compressed although that was not asked for",
+        )),
+    }
+}
+
+async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
+    let mut held_bytes = 0;
+    while !start.observer.observed().committed && held_bytes <= MAX_HELD_BYTES {
+        let before = start.held.len();
+        match start.body.frame().await {
+            Some(Ok(frame)) => {
+                let Ok(chunk) = frame.into_data() else { continue };
+                let pushed = start.observer.push(chunk, &mut start.held);
+                if let Some(failure) = error_inside(start.observer.observed()) {
+                    return Err(failure);
+                }
+                pushed.map_err(|fault| {
+                    Failure::new(Outcome::Malformed, "the stream could not be understood").because(fault)
+                })?;
+            }
+            Some(Err(error)) => {
+                return Err(Failure::new(Outcome::Reset, "the stream broke off before its first token")
+                    .because(error));
+            }
+            None => {
+                start.observer.finish(&mut start.held);
+                if let Some(failure) = error_inside(start.observer.observed()) {
+                    return Err(failure);
+                }
+                if !start.observer.observed().complete() {
+                    return Err(Failure::new(Outcome::Reset, "the stream ended before its first token"));
+                }
+                start.ended = true;
+                return Ok(());
+            }
+        }
+        held_bytes += start.held.iter().skip(before).map(Bytes::len).sum::<usize>();
+    }
+    Ok(())
+}
+
+fn error_inside(observed: &Observed) -> Option<Failure> {
+    let error = observed.error.as_ref()?;
+    let outcome = classify_body_error(&attempt::error_info(error));
+    Some(Failure::new(outcome, attempt::quote(outcome, None, error)))
+}
+
+/// Drives a committed stream. Owns the request's accounts: dropping it settles them.
+pub(crate) struct StreamDriver(Option<Box<Inner>>);
+
+struct Inner {
+    dispatch: Dispatch,
+    start: StreamStart,
+    /// What may be shown, from `next` on. The vector is used again for every chunk.
+    out: Vec<Bytes>,
+    next: usize,
+    last_chunk: Instant,
+    timer: Pin<Box<Sleep>>,
+    state: State,
+    response_bytes: u64,
+    stored: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The upstream goes on.
+    Reading,
+    /// What is left is in `out`.
+    Ended(Outcome),
+}
+
+impl StreamDriver {
+    pub(crate) fn new(dispatch: Dispatch, start: StreamStart) -> Self {
+        let mut start = start;
+        let mut dispatch = dispatch;
+        let now = dispatch.gateway.clock.now();
+        let first_limit = (now + start.between_chunks).min(dispatch.deadline.instant());
+        let stored = dispatch.route.store_bodies.then(Vec::new);
+        dispatch.settlement.meter.pause(now);
+        let mut inner = Inner {
+            dispatch,
+            out: mem::take(&mut start.held),
+            next: 0,
+            last_chunk: now,
+            timer: Box::pin(tokio::time::sleep_until(first_limit)),
+            state: State::Reading,
+            response_bytes: 0,
+            stored,
+            start,
+        };
+        if inner.start.ended {
+            let mut out = mem::take(&mut inner.out);
+            inner.end_of_upstream(&mut out);
+            inner.out = out;
+        }
+        Self(Some(Box::new(inner)))
+    }
+
+    /// The next bytes for the client; `None` at the end.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(inner) = &mut self.0 else { return Poll::Ready(None) };
+        let polled = inner.poll_chunk(cx);
+        if let Poll::Ready(None) = polled {
+            // Settled here, not when hyper lets go of the body: the client has everything.
+            self.0 = None;
+        }
+        polled
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Inner {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.out.get_mut(self.next).map(mem::take) {
+                self.next += 1;
+                self.note(&bytes);
+                return Poll::Ready(Some(bytes));
+            }
+            if self.state != State::Reading {
+                return Poll::Ready(None);
+            }
+            let frame = match Pin::new(&mut self.start.body).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => match self.check_stall(cx) {
+                    Poll::Ready(()) => continue,
+                    Poll::Pending => return Poll::Pending,
+                },
+            };
+            // From here to the next wait is work of ours: it counts as overhead.
+            let now = self.dispatch.gateway.clock.now();
+            self.dispatch.settlement.meter.resume(now);
+            self.last_chunk = now;
+            let mut out = self.emptied();
+            self.take(frame, &mut out);
+            self.out = out;
+            self.dispatch.settlement.meter.pause(self.dispatch.gateway.clock.now());
+        }
+    }
+
+    fn take(&mut self, frame: Option<Result<http_body::Frame<Bytes>, hyper::Error>>, out: &mut Vec<Bytes>) {
+        match frame {
+            Some(Ok(frame)) => {
+                let Ok(chunk) = frame.into_data() else { return };
+                let pushed = self.start.observer.push(chunk, out);
+                if let Some(failure) = error_inside(self.start.observer.observed()) {
+                    self.interrupt(&failure, out);
+                } else if let Err(fault) = pushed {
+                    let failure = Failure::new(Outcome::Malformed, "the stream could not be understood");
+                    self.interrupt(&failure.because(fault), out);
+                }
+            }
+            Some(Err(error)) if !self.start.observer.observed().complete() => {
+                self.interrupt(&Failure::new(Outcome::Reset, "the stream broke off").because(error), out);
+            }
+            // A connection that breaks after the end of the answer is no loss.
+            Some(Err(_)) | None => {
+                self.start.observer.finish(out);
+                self.end_of_upstream(out);
+            }
+        }
+    }
+
+    /// The upstream has ended: well, if the answer is whole; else the client is told.
+    fn end_of_upstream(&mut self, out: &mut Vec<Bytes>) {
+        let observed = self.start.observer.observed();
+        if observed.complete() {
+            if !observed.done {
+                out.push(Bytes::from_static(DONE));
+            }
+            self.state = State::Ended(Outcome::Success);
+        } else {
+            self.interrupt(
+                &Failure::new(Outcome::Reset, "the stream ended before the answer was complete"),
+                out,
+            );
+        }
+    }
+
+    /// Ends the stream with an error event, and without `[DONE]`: a cut answer must not look whole.
+    fn interrupt(&mut self, failure: &Failure, out: &mut Vec<Bytes>) {
+        let key = &self.start.deployment.key;
+        tracing::debug!(deployment = %key, outcome = failure.outcome.as_str(), detail = failure.detail.as_deref(),
+            "stream interrupted");
+        let error = PublicError::new(ErrorCode::StreamInterrupted, format!("{key}: {}", failure.public));
+        let id = self.dispatch.settlement.record().map(|record| record.id.to_string()).unwrap_or_default();
+        let tried = TriedCandidate {
+            provider: &key.provider,
+            model: &key.model,
+            outcome: failure.outcome.as_str(),
+            status: Some(self.start.status),
+        };
+        out.push(render_stream_event(&error, &id, &[tried]));
+        self.state = State::Ended(failure.outcome);
+    }
+
+    /// Nothing has come: has it been too long? The timer is moved only when it fires, not by each chunk.
+    fn check_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let now = self.dispatch.gateway.clock.now();
+        let total = self.dispatch.deadline.instant();
+        let stalled = self.last_chunk + self.start.between_chunks;
+        let phase = if now >= total { Phase::Total } else { Phase::BetweenChunks };
+        if phase == Phase::BetweenChunks && now < stalled {
+            self.timer.as_mut().reset(stalled.min(total));
+            return self.check_stall(cx);
+        }
+        let mut out = self.emptied();
+        self.interrupt(&timed_out(phase), &mut out);
+        self.out = out;
+        Poll::Ready(())
+    }
+
+    /// The output vector, ready for the next bytes.
+    fn emptied(&mut self) -> Vec<Bytes> {
+        let mut out = mem::take(&mut self.out);
+        out.clear();
+        self.next = 0;
+        out
+    }
+
+    fn note(&mut self, bytes: &Bytes) {
+        self.response_bytes += bytes.len() as u64;
+        if let Some(stored) = &mut self.stored
+            && stored.len() + bytes.len() <= MAX_STORED_BYTES
+        {
+            stored.extend_from_slice(bytes);
+        }
+    }
+
+    /// Tokens so far: reported, else counted from the deltas that went by.
+    fn usage(&self) -> Usage {
+        let observed = self.start.observer.observed();
+        observed.usage.unwrap_or_else(|| Usage {
+            input: attempt::estimated_input(&self.dispatch),
+            output: observed.content_deltas,
+            source: UsageSource::Counted,
+            ..Usage::default()
+        })
+    }
+
+    /// Reads the rest for its usage. The client is gone, so nothing is shown any more.
+    async fn finish_alone(mut self: Box<Self>) {
+        std::future::poll_fn(|cx| {
+            loop {
+                match self.poll_chunk(cx) {
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+        // What the client saw of this request is that it left.
+        if self.state == State::Ended(Outcome::Success) {
+            self.state = State::Ended(Outcome::Cancelled);
+        }
+    }
+
+    fn settle(&mut self) {
+        let now = self.dispatch.gateway.clock.now();
+        let (outcome, error) = match self.state {
+            State::Reading => (Outcome::Cancelled, None),
+            State::Ended(outcome @ (Outcome::Success | Outcome::Cancelled)) => (outcome, None),
+            State::Ended(outcome) => (outcome, Some(ErrorCode::StreamInterrupted)),
+        };
+        let usage = self.usage();
+        let mut record = attempt::open_record(&self.dispatch, &self.start.deployment, self.start.times);
+        record.status = Some(self.start.status);
+        record.duration_us = micros(now.saturating_duration_since(self.start.times.started));
+        record.outcome = outcome;
+        record.usage = usage;
+        record.cost = attempt::cost(&self.start.deployment, &usage);
+        let settlement = &mut self.dispatch.settlement;
+        settlement.attempted(&self.start.deployment, record);
+        let response_bytes = self.response_bytes;
+        settlement.update(|record| {
+            record.usage = usage;
+            record.response_bytes = response_bytes;
+        });
+        if let Some(stored) = self.stored.take() {
+            settlement.store_bodies(self.dispatch.outgoing.body.clone(), Bytes::from(stored));
+        }
+        settlement.end(outcome, 200, error);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+impl Drop for StreamDriver {
+    fn drop(&mut self) {
+        // Taken already where the stream came to its end.
+        let Some(inner) = self.0.take() else { return };
+        let reading = inner.state == State::Reading;
+        let finish = reading && inner.dispatch.route.on_disconnect == OnDisconnect::Finish;
+        if finish && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let leftovers = inner.dispatch.gateway.leftovers.clone();
+            leftovers.spawn_on(inner.finish_alone(), &runtime);
+        }
+    }
+}
