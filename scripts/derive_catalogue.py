@@ -22,7 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 
 OUTPUT = Path(__file__).resolve().parent.parent / "crates/providers/data/catalogue.tsv"
-SOURCE = "litellm 1.109.1 model_prices_and_context_window.json, MIT, (c) Berri AI"
+SOURCE = "litellm 1.109.1 model_prices_and_context_window.json, MIT © Berri AI"
 MODES = {"chat": "c", "responses": "r", "completion": "t", "embedding": "e"}
 FEMTO = Decimal(10) ** 15
 

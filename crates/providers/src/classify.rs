@@ -50,8 +50,10 @@ const BY_WORD: &[(&str, Class)] = &[
     ("content_policy_violation", Class::ClientFault),
 ];
 
-/// Phrases in a 400's message, in lower case, where `type` and `code` say nothing.
-const REJECTED_KEY_PHRASES: &[&str] = &["api key not valid", "incorrect api key", "invalid api key"];
+/// Phrases in a 400's message, in lower case, that blame our key or account where `type` and `code` say
+/// nothing of it: Google, xAI, Anthropic (`invalid_request_error` for an account without credit).
+const ACCOUNT_PHRASES: &[&str] =
+    &["api key not valid", "incorrect api key", "invalid api key", "credit balance is too low"];
 
 /// By status: first and last of a range. The first match counts.
 const BY_STATUS: &[(u16, u16, Class)] = &[
@@ -63,8 +65,8 @@ const BY_STATUS: &[(u16, u16, Class)] = &[
     (409, 409, Class::UpstreamFault),
     (425, 425, Class::UpstreamFault),
     (429, 429, Class::RateLimited),
-    (400, 498, Class::ClientFault),
-    // nginx and Groq: the request was dropped for want of capacity.
+    (400, 497, Class::ClientFault),
+    // 498: Groq, no capacity. 499: a proxy behind the provider's front hung up.
     (498, 499, Class::Overloaded),
     (503, 503, Class::Overloaded),
     (504, 504, Class::Timeout),
@@ -122,7 +124,7 @@ fn by_word(status: u16, error: &ErrorInfo<'_>) -> Option<Class> {
     let row = BY_WORD.iter().find(|(word, _)| is(error.type_, word) || is(error.code, word));
     row.map(|row| row.1).or_else(|| {
         let message = error.message.filter(|_| status == 400)?.to_ascii_lowercase();
-        REJECTED_KEY_PHRASES.iter().any(|phrase| message.contains(phrase)).then_some(Class::Unauthorized)
+        ACCOUNT_PHRASES.iter().any(|phrase| message.contains(phrase)).then_some(Class::Unauthorized)
     })
 }
 

@@ -26,7 +26,14 @@ pub(super) fn exact(body: &'static str, provider: &str, model: &str) -> Option<C
 
 /// The entry that is meant by this name: see [`Catalogue::find`].
 pub(super) fn find(body: &'static str, provider: &str, model: &str) -> Option<CatalogueEntry> {
-    let model = model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
+    // Some names begin with their provider's once more, so the whole name comes first.
+    find_bare(body, provider, model).or_else(|| {
+        let rest = model.strip_prefix(provider)?.strip_prefix('/')?;
+        find_bare(body, provider, rest)
+    })
+}
+
+fn find_bare(body: &'static str, provider: &str, model: &str) -> Option<CatalogueEntry> {
     if let Some(entry) = exact(body, provider, model) {
         return Some(entry);
     }
@@ -69,27 +76,31 @@ pub(super) fn closest(catalogue: &Catalogue, name: &str, count: usize) -> Vec<Su
         return Vec::new();
     }
     let name = name.to_ascii_lowercase();
-    let mut best: Vec<(usize, Suggestion)> = Vec::with_capacity(count + 1);
+    let mut best: Vec<(usize, String, Suggestion)> = Vec::with_capacity(count + 1);
     for vendor in vendors().iter().filter(|vendor| vendor.support == Support::Usable) {
         let prefix = name.split_once('/').filter(|(first, _)| *first == vendor.name);
         let wanted = prefix.map_or(name.as_str(), |(_, rest)| rest);
         let lines = vendor.catalogue.iter().flat_map(|provider| block(catalogue.body(), provider).lines());
         for model in lines.map(|line| key(line).1) {
             let worst = if best.len() < count { usize::MAX } else { best[count - 1].0 };
+            // People leave out who made a model: `llama-3.3-70b` for `meta-llama/Llama-3.3-70B`.
+            let short = model.rsplit('/').next().unwrap_or(model);
+            let compared = if wanted.contains('/') { model } else { short };
             // The difference in length is a lower bound of the distance.
-            if model.len().abs_diff(wanted.len()) >= worst {
+            if compared.len().abs_diff(wanted.len()) >= worst {
                 continue;
             }
-            let distance = strsim::levenshtein(wanted, &model.to_ascii_lowercase());
-            if distance < worst && !best.iter().any(|(_, seen)| seen.vendor == vendor && seen.model == model)
-            {
-                let at = best.partition_point(|(other, _)| *other <= distance);
-                best.insert(at, (distance, Suggestion { vendor, model }));
+            let compared = compared.to_ascii_lowercase();
+            let distance = strsim::levenshtein(wanted, &compared);
+            // One vendor of a model is enough: the first of the table.
+            if distance < worst && !best.iter().any(|(_, seen, _)| *seen == compared) {
+                let at = best.partition_point(|(other, _, _)| *other <= distance);
+                best.insert(at, (distance, compared, Suggestion { vendor, model }));
                 best.truncate(count);
             }
         }
     }
-    best.into_iter().map(|(_, suggestion)| suggestion).collect()
+    best.into_iter().map(|(_, _, suggestion)| suggestion).collect()
 }
 
 /// The name without a date at its end: `-2024-07-18`, `-20250929`.

@@ -47,12 +47,13 @@ fn words_say_more_than_the_status() {
 }
 
 #[test]
-fn a_wrong_key_is_ours_even_as_a_400() {
+fn a_wrong_key_or_an_empty_account_is_ours_even_as_a_400() {
     let said =
         |status, message| classify(status, None, NOW, &ErrorInfo { message: Some(message), ..NOTHING });
     let google = "API key not valid. Please pass a valid API key.";
     assert_eq!(said(400, google), Outcome::Unauthorized);
     assert_eq!(said(400, "Incorrect API key provided: xa***key"), Outcome::Unauthorized);
+    assert_eq!(said(400, "Your credit balance is too low to access the API."), Outcome::Unauthorized);
     assert_eq!(said(400, "messages must not be empty"), Outcome::ClientFault);
     assert_eq!(said(500, google), Outcome::UpstreamFault, "only a 400 is ambiguous");
 }

@@ -167,7 +167,7 @@ proptest! {
         // total = exact / 10⁶ rounded: at most half a unit away, and even where exactly half.
         let distance = (total * 1_000_000).abs_diff(exact);
         prop_assert!(distance <= 500_000);
-        prop_assert!(distance < 500_000 || total % 2 == 0);
+        prop_assert!(distance < 500_000 || total.is_multiple_of(2));
     }
 
     #[test]

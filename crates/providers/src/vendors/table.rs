@@ -302,7 +302,8 @@ pub(super) const VENDORS: &[Vendor] = &[
     Vendor {
         name: "scaleway",
         display: "Scaleway",
-        env: &["SCW_SECRET_KEY", "SCALEWAY_API_KEY"],
+        // Not SCW_SECRET_KEY, which opens the whole cloud account.
+        env: &["SCALEWAY_API_KEY"],
         base_url: "https://api.scaleway.ai/v1",
         catalogue: &["scaleway"],
         check_model: Some("openai/gpt-oss-120b"),
@@ -380,14 +381,6 @@ pub(super) const VENDORS: &[Vendor] = &[
         env: &["DATABRICKS_TOKEN", "DATABRICKS_API_KEY"],
         catalogue: &["databricks"],
         docs: "https://docs.databricks.com/machine-learning/foundation-model-apis",
-        ..PLANNED
-    },
-    Vendor {
-        name: "cloudflare",
-        display: "Cloudflare Workers AI",
-        env: &["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"],
-        catalogue: &["cloudflare"],
-        docs: "https://developers.cloudflare.com/workers-ai",
         ..PLANNED
     },
     Vendor {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use pointsman_core::Rng;
 
 const ALL: [Outcome; 13] = [
     Outcome::Success,
