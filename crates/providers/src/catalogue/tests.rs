@@ -1,6 +1,7 @@
 //! Every line parses, names are found as people type them, and the file is what the script wrote.
 
 use pointsman_core::Money;
+use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -157,4 +158,28 @@ fn a_provider_block_is_its_own_lines() {
     // The last provider of the file has no lines behind it.
     let last = catalogue().entries().last().unwrap().provider;
     assert!(catalogue().of(last).count() > 0);
+}
+
+proptest! {
+    #[test]
+    fn the_search_finds_what_a_scan_finds(
+        at in 0_usize..3_000,
+        cut in 0_usize..12,
+        more in "[a-z0-9./:-]{0,3}",
+        provider in proptest::option::of("[a-z_]{0,9}"),
+    ) {
+        // Names at, just before and just behind real ones, in their own and in other providers.
+        let entry = catalogue().entries().nth(at).unwrap();
+        let model = format!("{}{more}", &entry.model[..entry.model.len().saturating_sub(cut)]);
+        let provider = provider.unwrap_or_else(|| entry.provider.to_owned());
+        let scanned = catalogue().entries().find(|e| e.provider == provider && e.model == model);
+        prop_assert_eq!(search::exact(catalogue().body(), &provider, &model), scanned);
+    }
+
+    #[test]
+    fn no_name_upsets_the_search(provider in ".{0,12}", model in ".{0,40}") {
+        let found = catalogue().find(&provider, &model);
+        prop_assert!(found.is_none_or(|entry| model.contains(entry.model) || entry.model.contains(&model)));
+        prop_assert!(catalogue().closest(&model, 3).len() <= 3);
+    }
 }

@@ -199,13 +199,13 @@ fn call(tool: &Value) -> Said {
     }
 }
 
-/// The tool that `tool_choice` demands: a named one, or the first where any will do.
+/// The tool that `tool_choice` demands: a named function, or the first tool where any will do.
 fn required_tool(request: &Value) -> Result<Option<&Value>, PublicError> {
     let Some(choice) = field(request, "tool_choice") else { return Ok(None) };
     let tools = field(request, "tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let found = match choice {
         Value::String(word) if word == "required" => tools.first(),
-        Value::Object(named) => {
+        Value::Object(named) if named.contains_key("function") => {
             let name = named.get("function").map(|function| &function["name"]);
             tools.iter().find(|tool| Some(&tool["function"]["name"]) == name)
         }

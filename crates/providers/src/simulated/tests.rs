@@ -142,7 +142,8 @@ fn a_demanded_tool_is_called_with_arguments_that_fit() {
 fn tools_are_called_only_where_they_must_be() {
     let body = plain(Operation::Chat, &with(with(chat(), &tools()), &json!({"tool_choice": "required"})));
     assert_eq!(body["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "other");
-    for choice in [json!({"tool_choice": "auto"}), json!({"tool_choice": "none"}), json!({})] {
+    let allowed = json!({"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}});
+    for choice in [json!({"tool_choice": "auto"}), json!({"tool_choice": "none"}), json!({}), allowed] {
         let body = plain(Operation::Chat, &with(with(chat(), &tools()), &choice));
         assert_eq!(body["choices"][0]["finish_reason"], "stop");
     }
