@@ -18,6 +18,12 @@ use crate::insert::Inserts;
 use crate::options::{Retention, StoreOptions};
 use crate::{failed, retention, schema};
 
+/// Retention looks after so many records: after each small batch it would cost more than the batch.
+const SWEEP_ROWS: usize = 500;
+
+/// It also looks after so many milliseconds, for servers with little to do.
+const SWEEP_MS: u64 = 10_000;
+
 const ADD_TO_TOTAL: &str = "UPDATE totals SET rows = rows + ?";
 
 /// What became of the records that a sink was given. Shared, so that it outlives the move of the
@@ -43,6 +49,10 @@ pub struct SqliteSink {
     retention: Retention,
     /// The newest id seen: retention counts ages from it, so that tests need no clock.
     newest: RequestId,
+    /// Records since retention last looked.
+    since_sweep: usize,
+    /// The time of `newest` when it did.
+    swept_ms: u64,
     backlog: VecDeque<Box<RequestRecord>>,
     backlog_limit: usize,
     stats: Arc<SinkStats>,
@@ -58,6 +68,8 @@ impl SqliteSink {
             conn: schema::open_writer(path.as_ref(), options.busy_timeout)?,
             retention: options.retention,
             newest: RequestId::from_i64(0),
+            since_sweep: 0,
+            swept_ms: 0,
             backlog: VecDeque::new(),
             backlog_limit: options.backlog,
             stats: Arc::default(),
@@ -118,8 +130,12 @@ impl RecordSink for SqliteSink {
         }
         self.newest = batch.iter().map(|record| record.id).fold(self.newest, RequestId::max);
         let kept = self.keep(batch);
-        if let Err(error) = retention::sweep(&mut self.conn, &self.retention, self.newest) {
-            tracing::warn!(%error, "old request records could not be deleted");
+        self.since_sweep += batch.len();
+        if self.since_sweep >= SWEEP_ROWS || self.newest.unix_ms() >= self.swept_ms + SWEEP_MS {
+            (self.since_sweep, self.swept_ms) = (0, self.newest.unix_ms());
+            if let Err(error) = retention::sweep(&mut self.conn, &self.retention, self.newest) {
+                tracing::warn!(%error, "old request records could not be deleted");
+            }
         }
         kept
     }

@@ -61,7 +61,7 @@ impl DurationHistogram {
 
 impl EncodeMetric for DurationHistogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let bounds = self.bounds_us.iter().map(|&bound| seconds(bound)).chain([f64::MAX]);
+        let bounds = self.bounds_us.iter().map(|&bound| seconds(bound)).chain([f64::INFINITY]);
         let counts = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|&(_, count)| count).sum();
