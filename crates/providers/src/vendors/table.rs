@@ -28,7 +28,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         env: &["OPENAI_API_KEY"],
         base_url: "https://api.openai.com/v1",
         catalogue: &["openai"],
-        check_model: Some("gpt-4.1-nano"),
+        check_model: Some("gpt-4o-mini"),
         docs: "https://platform.openai.com/docs/api-reference",
         ..USABLE
     },
@@ -264,7 +264,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         env: &["GITHUB_MODELS_TOKEN", "GITHUB_API_KEY"],
         base_url: "https://models.github.ai/inference",
         include_usage: false,
-        check_model: Some("openai/gpt-4.1-nano"),
+        check_model: Some("openai/gpt-4o-mini"),
         docs: "https://docs.github.com/en/rest/models/inference",
         ..USABLE
     },

@@ -62,6 +62,7 @@ fn models_to_check_with_are_chat_models_and_cheap() {
         let entry = catalogue().find_for(vendor, model);
         let entry = entry.unwrap_or_else(|| panic!("{}/{model} is not in the catalogue", vendor.name));
         assert_eq!(entry.mode, crate::Mode::Chat, "{}/{model}", vendor.name);
+        assert_eq!(entry.deprecated, None, "{}/{model} will be turned off", vendor.name);
         let price = entry.price.unwrap_or_else(|| panic!("{}/{model} has no price", vendor.name));
         assert!(price.base().input <= dear, "{}/{model}", vendor.name);
     }
