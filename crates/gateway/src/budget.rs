@@ -1,43 +1,30 @@
 //! The global budget of request-body bytes in flight: memory stays bounded whatever clients send.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-/// Bytes that may be held at one time.
-#[derive(Debug)]
-pub(crate) struct ByteBudget {
-    used: AtomicUsize,
-}
+use pointsman_telemetry::Metrics;
 
-/// A share of the budget, given back on drop.
+/// A share of the budget, given back on drop. The sum of all shares is the gauge of that name, so that
+/// what is enforced is what is shown.
 #[derive(Debug)]
 pub(crate) struct ByteLease {
-    budget: Arc<ByteBudget>,
-    bytes: usize,
-}
-
-impl ByteBudget {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0) })
-    }
-
-    /// Bytes held now.
-    pub(crate) fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// An empty share.
-    pub(crate) fn lease(self: &Arc<Self>) -> ByteLease {
-        ByteLease { budget: self.clone(), bytes: 0 }
-    }
+    metrics: Arc<Metrics>,
+    bytes: i64,
 }
 
 impl ByteLease {
-    /// Takes `bytes` more, or nothing where that would exceed `limit`.
+    /// An empty share.
+    pub(crate) const fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, bytes: 0 }
+    }
+
+    /// Takes `bytes` more, or nothing where all shares together would exceed `limit`.
     pub(crate) fn grow(&mut self, bytes: usize, limit: usize) -> bool {
-        let before = self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+        let [bytes, limit] = [bytes, limit].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        let before = self.metrics.body_bytes().fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > limit {
-            self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+            self.metrics.body_bytes().fetch_sub(bytes, Ordering::Relaxed);
             return false;
         }
         self.bytes += bytes;
@@ -47,7 +34,7 @@ impl ByteLease {
 
 impl Drop for ByteLease {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.metrics.body_bytes().fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -57,15 +44,15 @@ mod tests {
 
     #[test]
     fn a_share_comes_back_and_the_limit_holds() {
-        let budget = ByteBudget::new();
-        let mut first = budget.lease();
-        let mut second = budget.lease();
+        let metrics = Arc::new(Metrics::new("test"));
+        let mut first = ByteLease::new(metrics.clone());
+        let mut second = ByteLease::new(metrics.clone());
         assert!(first.grow(600, 1000));
         assert!(!second.grow(500, 1000));
         assert!(second.grow(400, 1000));
         drop(first);
-        assert_eq!(budget.used(), 400);
+        assert_eq!(metrics.body_bytes().load(Ordering::Relaxed), 400);
         drop(second);
-        assert_eq!(budget.used(), 0);
+        assert_eq!(metrics.body_bytes().load(Ordering::Relaxed), 0);
     }
 }

@@ -35,8 +35,6 @@ pub use recorder::{Recorder, RecorderThread};
 pub use service::GatewayService;
 pub use simulated::SimulatedConnect;
 
-use crate::budget::ByteBudget;
-
 /// What all requests share.
 pub struct Gateway {
     /// The current world; a request loads it once and keeps it.
@@ -46,7 +44,6 @@ pub struct Gateway {
     pub(crate) ids: RequestIds,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) bytes: Arc<ByteBudget>,
     pub(crate) drain: Drain,
     /// The caller where no keys are configured.
     pub(crate) local: Arc<Principal>,
@@ -81,7 +78,6 @@ impl Gateway {
             ids: RequestIds::new(node),
             recorder,
             metrics,
-            bytes: ByteBudget::new(),
             drain,
             local: Arc::default(),
             leftovers: TaskTracker::new(),
@@ -93,12 +89,6 @@ impl Gateway {
     #[must_use]
     pub fn service(self: &Arc<Self>) -> GatewayService {
         GatewayService::new(self.clone())
-    }
-
-    /// Bytes of request bodies held now.
-    #[must_use]
-    pub fn body_bytes_in_flight(&self) -> usize {
-        self.bytes.used()
     }
 
     /// Waits for answers that go on without their client. Call after the listeners have drained.

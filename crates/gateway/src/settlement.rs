@@ -9,6 +9,7 @@ use pointsman_config::Deployment;
 use pointsman_core::record::{Bodies, TraceContext};
 use pointsman_core::{
     AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, PublicError, RequestId, RequestRecord, Usage,
+    UsageSource,
 };
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 use crate::Gateway;
 use crate::budget::ByteLease;
 use crate::live::Live;
-use crate::meter::Meter;
+use crate::meter::{Meter, micros};
 use crate::recorder::RecordPermit;
 
 /// The accounts of one request. Whoever owns it at the end settles by dropping it.
@@ -24,10 +25,18 @@ pub(crate) struct Settlement {
     gateway: Arc<Gateway>,
     record: Option<Box<RequestRecord>>,
     permit: Option<RecordPermit>,
+    open: Option<OpenAttempt>,
     /// Wall time and waits.
     pub(crate) meter: Meter,
     /// The body's share of the byte budget, held as long as the body may be sent again.
     pub(crate) lease: Option<ByteLease>,
+}
+
+/// An upstream call that has not ended.
+struct OpenAttempt {
+    deployment: Arc<Deployment>,
+    started: Instant,
+    attempt: AttemptRecord,
 }
 
 impl Settlement {
@@ -61,7 +70,14 @@ impl Settlement {
             simulated: false,
             bodies: None,
         });
-        Self { gateway: gateway.clone(), record: Some(record), permit: Some(permit), meter, lease: None }
+        Self {
+            gateway: gateway.clone(),
+            record: Some(record),
+            permit: Some(permit),
+            open: None,
+            meter,
+            lease: None,
+        }
     }
 
     /// Fills in the row. Until an end is declared its outcome is `Cancelled`.
@@ -76,9 +92,46 @@ impl Settlement {
         self.record.as_deref()
     }
 
-    /// One more upstream call of `deployment` has ended.
-    pub(crate) fn attempted(&mut self, deployment: &Deployment, attempt: AttemptRecord) {
-        if let Some(live) = self.live(deployment) {
+    /// An upstream call of `deployment` begins. It is on the record also if nobody sees its end.
+    pub(crate) fn begin_attempt(&mut self, deployment: &Arc<Deployment>, started: Instant) {
+        let attempt = AttemptRecord {
+            provider: deployment.key.provider.clone(),
+            model: deployment.key.model.clone(),
+            outcome: Outcome::Cancelled,
+            status: None,
+            started_us: self.meter.elapsed_us(started),
+            first_byte_us: None,
+            duration_us: 0,
+            usage: Usage::default(),
+            cost: Some(Cost::default()),
+            detail: None,
+        };
+        self.open = Some(OpenAttempt { deployment: deployment.clone(), started, attempt });
+    }
+
+    /// The head of the answer is here.
+    pub(crate) fn attempt_answered(&mut self, status: u16, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.attempt.status = Some(status);
+            open.attempt.first_byte_us = Some(micros(now.saturating_duration_since(open.started)));
+        }
+    }
+
+    /// The upstream call that is under way has ended.
+    pub(crate) fn end_attempt(
+        &mut self,
+        outcome: Outcome,
+        usage: Usage,
+        detail: Option<Box<str>>,
+        now: Instant,
+    ) {
+        let Some(OpenAttempt { deployment, started, mut attempt }) = self.open.take() else { return };
+        attempt.duration_us = micros(now.saturating_duration_since(started));
+        attempt.outcome = outcome;
+        attempt.usage = usage;
+        attempt.cost = cost(&deployment, &usage);
+        attempt.detail = detail;
+        if let Some(live) = self.live(&deployment) {
             live.metrics.observe(&attempt);
         }
         self.update(|record| {
@@ -132,6 +185,9 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
+        if self.open.is_some() {
+            self.end_attempt(Outcome::Cancelled, Usage::default(), None, self.gateway.clock.now());
+        }
         let Some(mut record) = self.record.take() else { return };
         let now = self.gateway.clock.now();
         record.duration_us = self.meter.elapsed_us(now);
@@ -142,4 +198,12 @@ impl Drop for Settlement {
             permit.send(record);
         }
     }
+}
+
+/// What `usage` costs here: nothing where there was none, unknown where no price is.
+fn cost(deployment: &Deployment, usage: &Usage) -> Option<Cost> {
+    if usage.source == UsageSource::Unknown {
+        return Some(Cost::default());
+    }
+    deployment.price.as_ref().map(|price| price.cost(usage))
 }

@@ -20,8 +20,7 @@ use pointsman_wire::openai::error::{TriedCandidate, render_stream_event};
 use pointsman_wire::openai::stream::{Observed, StreamObserver, StreamRules};
 use tokio::time::{Instant, Sleep, timeout_at};
 
-use crate::meter::micros;
-use crate::pipeline::attempt::{self, Failure, Times, timed_out};
+use crate::pipeline::attempt::{self, Failure, timed_out};
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::read::Encoding;
 
@@ -40,7 +39,6 @@ pub(crate) struct StreamStart {
     observer: StreamObserver,
     held: Vec<Bytes>,
     ended: bool,
-    times: Times,
     status: u16,
     between_chunks: Duration,
 }
@@ -51,7 +49,7 @@ pub(crate) async fn open(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
     response: Response<UpstreamBody>,
-    times: Times,
+    answered: Instant,
     strip_usage: bool,
 ) -> Result<Box<StreamStart>, Failure> {
     let (head, body) = response.into_parts();
@@ -65,11 +63,10 @@ pub(crate) async fn open(
         observer: StreamObserver::new(rules).expecting(dispatch.choices),
         held: Vec::new(),
         ended: false,
-        times,
         status: head.status.as_u16(),
         between_chunks: timeouts.between_chunks,
     });
-    let first_token = times.first_byte.unwrap_or(times.started) + timeouts.first_token;
+    let first_token = answered + timeouts.first_token;
     let (limit, phase) = match dispatch.deadline.instant() {
         total if total <= first_token => (total, Phase::Total),
         _ => (first_token, Phase::FirstToken),
@@ -153,6 +150,8 @@ struct Inner {
     state: State,
     response_bytes: u64,
     stored: Option<Vec<u8>>,
+    /// Why it was interrupted, for the record.
+    detail: Option<Box<str>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -180,6 +179,7 @@ impl StreamDriver {
             state: State::Reading,
             response_bytes: 0,
             stored,
+            detail: None,
             start,
         };
         if inner.start.ended {
@@ -279,6 +279,7 @@ impl Inner {
         let key = &self.start.deployment.key;
         tracing::debug!(deployment = %key, outcome = failure.outcome.as_str(), detail = failure.detail.as_deref(),
             "stream interrupted");
+        self.detail = Some(failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into()));
         let error = PublicError::new(ErrorCode::StreamInterrupted, format!("{key}: {}", failure.public));
         let id = self.dispatch.settlement.record().map(|record| record.id.to_string()).unwrap_or_default();
         let tried = TriedCandidate {
@@ -364,14 +365,8 @@ impl Inner {
             State::Ended(outcome) => (outcome, Some(ErrorCode::StreamInterrupted)),
         };
         let usage = self.usage();
-        let mut record = attempt::open_record(&self.dispatch, &self.start.deployment, self.start.times);
-        record.status = Some(self.start.status);
-        record.duration_us = micros(now.saturating_duration_since(self.start.times.started));
-        record.outcome = outcome;
-        record.usage = usage;
-        record.cost = attempt::cost(&self.start.deployment, &usage);
         let settlement = &mut self.dispatch.settlement;
-        settlement.attempted(&self.start.deployment, record);
+        settlement.end_attempt(outcome, usage, self.detail.take(), now);
         let response_bytes = self.response_bytes;
         settlement.update(|record| {
             record.usage = usage;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use pointsman_config::Deployment;
-use pointsman_core::{AttemptRecord, Operation, Outcome, Phase, Usage, UsageSource};
+use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
 use pointsman_providers::{ErrorInfo, classify};
 use pointsman_transport::{ConnectError, RequestBody, SendError, UpstreamBody};
@@ -19,7 +19,6 @@ use pointsman_wire::splice::splice;
 use tokio::time::{Instant, timeout_at};
 
 use crate::headers;
-use crate::meter::micros;
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::read::Encoding;
 use crate::stream::{self, StreamStart};
@@ -40,7 +39,7 @@ pub(crate) enum Opened {
     /// The beginning of a stream, committed: it has something to show.
     Stream(Box<StreamStart>),
     /// The provider says that the request is wrong: its own words go back.
-    Rejected(Rejection),
+    Rejected(Box<Rejection>),
 }
 
 /// A whole answer.
@@ -87,7 +86,7 @@ pub(crate) struct Failure {
     /// For the log and the record.
     pub(crate) detail: Option<Box<str>>,
     /// Where the provider blames the request.
-    pub(crate) rejection: Option<Rejection>,
+    pub(crate) rejection: Option<Box<Rejection>>,
 }
 
 impl Failure {
@@ -101,81 +100,37 @@ impl Failure {
     }
 }
 
-/// The times of one attempt, as they become known.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    pub(crate) started: Instant,
-    pub(crate) first_byte: Option<Instant>,
-}
-
-/// Calls `deployment` once. The attempt is on the record when this returns, except for a stream, which
-/// is recorded at its end.
+/// Calls `deployment` once. The attempt is on the record when this returns, except for a stream, whose
+/// attempt ends with it.
 pub(crate) async fn attempt(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
 ) -> Result<Opened, Failure> {
     let started = dispatch.gateway.clock.now();
-    let mut times = Times { started, first_byte: None };
-    let mut status = None;
-    let result = exchange(dispatch, deployment, &mut times, &mut status).await;
+    dispatch.settlement.begin_attempt(deployment, started);
+    let result = exchange(dispatch, deployment, started).await;
     let now = dispatch.gateway.clock.now();
-    dispatch.settlement.meter.resume(now);
-    let (outcome, usage, detail) = match &result {
-        Ok(Exchanged::Stream(_)) => (Outcome::Success, Usage::default(), None),
-        Ok(Exchanged::Plain(_, usage)) => (Outcome::Success, *usage, None),
-        Err(failure) => {
-            let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());
-            (failure.outcome, Usage::default(), Some(detail))
-        }
-    };
+    let settlement = &mut dispatch.settlement;
+    settlement.meter.resume(now);
     match result {
         Ok(Exchanged::Stream(start)) => Ok(Opened::Stream(start)),
-        other => {
-            let mut record = open_record(dispatch, deployment, times);
-            record.status = status;
-            record.duration_us = micros(now.saturating_duration_since(started));
-            record.outcome = outcome;
-            record.usage = usage;
-            record.cost = cost(deployment, &usage);
-            record.detail = detail;
-            dispatch.settlement.attempted(deployment, record);
-            match other {
-                Ok(Exchanged::Plain(plain, usage)) => {
-                    dispatch.settlement.update(|record| record.usage = usage);
-                    Ok(Opened::Plain(plain))
-                }
-                Ok(Exchanged::Stream(start)) => Ok(Opened::Stream(start)),
-                Err(failure) => Err(failure),
-            }
+        Ok(Exchanged::Plain(plain, usage)) => {
+            settlement.end_attempt(Outcome::Success, usage, None, now);
+            settlement.update(|record| record.usage = usage);
+            Ok(Opened::Plain(plain))
+        }
+        Err(failure) => {
+            let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());
+            settlement.end_attempt(failure.outcome, Usage::default(), Some(detail), now);
+            Err(failure)
         }
     }
 }
 
-/// A record of an attempt that has begun.
-pub(crate) fn open_record(dispatch: &Dispatch, deployment: &Deployment, times: Times) -> AttemptRecord {
-    let since = |earlier: Instant, later: Instant| micros(later.saturating_duration_since(earlier));
-    AttemptRecord {
-        provider: deployment.key.provider.clone(),
-        model: deployment.key.model.clone(),
-        outcome: Outcome::Cancelled,
-        status: None,
-        started_us: since(dispatch.settlement.meter.started(), times.started),
-        first_byte_us: times.first_byte.map(|at| since(times.started, at)),
-        duration_us: 0,
-        usage: Usage::default(),
-        cost: None,
-        detail: None,
-    }
-}
-
-/// What `usage` costs here: nothing where there was none, unknown where no price is.
-pub(crate) fn cost(deployment: &Deployment, usage: &Usage) -> Option<pointsman_core::Cost> {
-    if usage.source == UsageSource::Unknown {
-        return Some(pointsman_core::Cost::default());
-    }
-    deployment.price.as_ref().map(|price| price.cost(usage))
-}
-
+#[expect(
+    clippy::large_enum_variant,
+    reason = "plain is the common case and moves once; a box would cost it an allocation"
+)]
 enum Exchanged {
     Plain(PlainAnswer, Usage),
     Stream(Box<StreamStart>),
@@ -184,27 +139,26 @@ enum Exchanged {
 async fn exchange(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
-    times: &mut Times,
-    status: &mut Option<u16>,
+    started: Instant,
 ) -> Result<Exchanged, Failure> {
     let provider = &deployment.provider;
     let include_usage = dispatch.streamed && !dispatch.wants_usage && provider.accepts_include_usage;
     let request = encode(dispatch, deployment, include_usage)?;
-    let (head_by, phase) = head_deadline(dispatch, deployment, times.started);
+    let (head_by, phase) = head_deadline(dispatch, deployment, started);
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
     let response = match timeout_at(head_by, provider.upstream.send(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(send_failure(&error)),
         Err(_) => return Err(timed_out(phase)),
     };
-    times.first_byte = Some(dispatch.gateway.clock.now());
-    *status = Some(response.status().as_u16());
+    let answered = dispatch.gateway.clock.now();
+    dispatch.settlement.attempt_answered(response.status().as_u16(), answered);
     if !response.status().is_success() {
         return Err(refusal(dispatch, deployment, response).await);
     }
     if dispatch.streamed {
         let strip_usage = include_usage;
-        return stream::open(dispatch, deployment, response, *times, strip_usage)
+        return stream::open(dispatch, deployment, response, answered, strip_usage)
             .await
             .map(Exchanged::Stream);
     }
@@ -341,13 +295,13 @@ async fn refusal(
     let outcome = classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error));
     let mut failure = Failure::new(outcome, quote(outcome, Some(head.status), &error));
     if outcome == Outcome::ClientFault {
-        failure.rejection = Some(Rejection {
+        failure.rejection = Some(Box::new(Rejection {
             deployment: deployment.clone(),
             status: head.status,
             headers: head.headers,
             body,
             error,
-        });
+        }));
     }
     failure
 }

@@ -17,7 +17,7 @@ pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBo
     match opened {
         Opened::Plain(answer) => plain(dispatch.into_settlement(), answer),
         Opened::Stream(start) => stream(dispatch, *start),
-        Opened::Rejected(rejection) => rejected(dispatch.into_settlement(), rejection),
+        Opened::Rejected(rejection) => rejected(dispatch.into_settlement(), *rejection),
     }
 }
 
@@ -91,7 +91,7 @@ fn rejected(mut settlement: Settlement, rejection: Rejection) -> Response<Respon
         let message = if rejection.error.message.is_empty() {
             format!("the provider refused the request with status {}", status.as_u16())
         } else {
-            rejection.error.message.to_string()
+            rejection.error.message.clone()
         };
         errors::render(&PublicError::new(ErrorCode::UpstreamRejected, message), settlement.record())
     };

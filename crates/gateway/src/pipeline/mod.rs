@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let admit::Admitted { snapshot, mut settlement } = admitted;
     // Nothing before this line reads the body: its bytes are worth reading only for a known caller.
     settlement.meter.pause(gateway.clock.now());
-    let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.bytes).await;
+    let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.metrics).await;
     settlement.meter.resume(gateway.clock.now());
     let received = match received {
         Ok(received) => received,

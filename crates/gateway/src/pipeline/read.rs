@@ -11,9 +11,10 @@ use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use pointsman_core::{ErrorCode, PublicError};
+use pointsman_telemetry::Metrics;
 use tokio::time::timeout;
 
-use crate::budget::{ByteBudget, ByteLease};
+use crate::budget::ByteLease;
 
 /// Buffer for bodies of unknown length, in bytes: it doubles from here.
 const UNKNOWN_LENGTH_BYTES: usize = 8 * 1024;
@@ -45,7 +46,7 @@ pub(crate) async fn read<B>(
     body: B,
     headers: &HeaderMap,
     limits: BodyLimits,
-    budget: &Arc<ByteBudget>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Received, PublicError>
 where
     B: Body<Data = Bytes>,
@@ -56,7 +57,7 @@ where
         return Err(too_large(limits.per_request));
     }
     let encoding = Encoding::of(headers)?;
-    let mut lease = budget.lease();
+    let mut lease = ByteLease::new(metrics.clone());
     let declared = declared.and_then(|length| usize::try_from(length).ok());
     if !lease.grow(declared.unwrap_or(0), limits.in_flight) {
         return Err(too_many_bytes());

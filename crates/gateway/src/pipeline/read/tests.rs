@@ -1,6 +1,7 @@
 //! Bodies at and beyond every limit.
 
 use std::convert::Infallible;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 
 use http_body::Frame;
@@ -9,6 +10,10 @@ use http_body_util::{Full, StreamBody};
 use super::*;
 
 const LIMITS: BodyLimits = BodyLimits { per_request: 1000, in_flight: 1500, timeout: Duration::from_secs(5) };
+
+fn metrics() -> Arc<Metrics> {
+    Arc::new(Metrics::new("test"))
+}
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
@@ -29,10 +34,10 @@ impl<T, F: FnMut() -> Option<T> + Unpin> futures_core::Stream for Stream<F> {
 }
 
 async fn code(body: Vec<Vec<u8>>, head: &[(&'static str, &str)]) -> Result<Bytes, ErrorCode> {
-    let budget = ByteBudget::new();
+    let budget = metrics();
     let result = read(chunks(body), &headers(head), LIMITS, &budget).await;
     let result = result.map(|received| received.bytes.clone()).map_err(|error| error.code);
-    assert_eq!(budget.used(), 0, "the budget came back");
+    assert_eq!(budget.body_bytes().load(Relaxed), 0, "the budget came back");
     result
 }
 
@@ -50,7 +55,7 @@ async fn whole_split_and_unsized_bodies_arrive() {
 async fn limits_hold_declared_or_not() {
     assert_eq!(code(vec![], &[("content-length", "1001")]).await, Err(ErrorCode::BodyTooLarge));
     assert_eq!(code(vec![vec![0; 600], vec![0; 600]], &[]).await, Err(ErrorCode::BodyTooLarge));
-    let budget = ByteBudget::new();
+    let budget = metrics();
     let first =
         read(Full::from(vec![b'x'; 900]), &headers(&[("content-length", "900")]), LIMITS, &budget).await;
     let second =
@@ -62,7 +67,7 @@ async fn limits_hold_declared_or_not() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_comes_times_out() {
     let silent = StreamBody::new(Silent);
-    let error = read(silent, &HeaderMap::new(), LIMITS, &ByteBudget::new()).await.unwrap_err();
+    let error = read(silent, &HeaderMap::new(), LIMITS, &metrics()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::BodyTimeout);
 }
 
