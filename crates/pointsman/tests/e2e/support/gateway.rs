@@ -103,5 +103,9 @@ impl Gateway {
 
 /// A provider of kind `openai` at `base_url` with these models, as YAML under `providers:`.
 pub(crate) fn provider(name: &str, base_url: &str, models: &[&str]) -> String {
-    format!("  {name}:\n    kind: openai\n    base_url: {base_url}\n    models: [{}]\n", models.join(", "))
+    let models = models.join(", ");
+    format!(
+        "  {name}:\n    kind: openai\n    base_url: {base_url}\n    models: [{models}]\n    \
+         local: true\n    include_usage: true\n"
+    )
 }
