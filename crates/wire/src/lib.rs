@@ -13,5 +13,7 @@ pub mod openai;
 pub mod probe;
 pub mod splice;
 pub mod sse;
+#[cfg(test)]
+mod testing;
 
 pub use openai::error::UpstreamError;

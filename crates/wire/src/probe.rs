@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use pointsman_core::{ErrorCode, PublicError};
 
-use crate::json::{Flaw, JsonError, Kind, RawStr, Scanner};
+use crate::json::{JsonError, Kind, RawStr, Scanner};
 
 /// A string value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,13 +268,6 @@ fn read_stream_options(scanner: &mut Scanner<'_>) -> Result<(StreamOptions, Opti
 #[cold]
 fn invalid(param: Option<&'static str>, message: Cow<'static, str>, offset: usize) -> ProbeError {
     ProbeError { code: ErrorCode::InvalidRequest, param, message, offset }
-}
-
-/// For tests and fuzzing: whether the body failed for its depth alone.
-#[doc(hidden)]
-#[must_use]
-pub fn is_too_deep(body: &[u8]) -> bool {
-    matches!(crate::json::validate(body), Err(JsonError { flaw: Flaw::TooDeep, .. }))
 }
 
 #[cfg(test)]

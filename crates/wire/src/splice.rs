@@ -28,6 +28,15 @@ impl Edits {
         let removed: usize = self.0.iter().map(|(range, _)| range.len()).sum();
         (original + added).saturating_sub(removed)
     }
+
+    /// The edited body made the slow way: the referee in tests and fuzzing.
+    pub(crate) fn applied_naively(&self, body: &[u8]) -> Vec<u8> {
+        let mut text = body.to_vec();
+        for (range, replacement) in self.0.iter().rev() {
+            text.splice(range.clone(), replacement.iter().copied());
+        }
+        text
+    }
 }
 
 impl Probe<'_> {

@@ -2,7 +2,8 @@
 //! which of their bytes are data, without copying those that arrive in one piece.
 //!
 //! Lines end in `\n`, `\r\n` or `\r`; a byte order mark at the start is passed over; comments,
-//! `id:` and `retry:` stay in the frame's bytes and are otherwise ignored.
+//! `id:` and `retry:` stay in the frame's bytes and are otherwise ignored. A field named `error`
+//! counts as data of an event named `error`.
 
 use std::ops::Range;
 
@@ -117,7 +118,8 @@ impl Framer {
             }
             self.at = end;
             let length = self.event_len();
-            if length > self.limit {
+            // The `\n` of a last `\r\n` may come later, so no closing line end can count.
+            if length - break_len > self.limit {
                 return Err(EventTooLong { limit: self.limit });
             }
             let blank = self.read_line(chunk, length - break_len);
@@ -239,6 +241,11 @@ impl Framer {
             }
         } else if let Some(offset) = field_value(line, b"event") {
             frame.name = start + offset..end;
+        } else if let Some(offset) = field_value(line, b"error") {
+            // Not of the standard: llama.cpp reports errors in a field of this name.
+            (frame.has_data, frame.joined) = (true, false);
+            frame.name = start..start + b"error".len();
+            frame.data = start + offset..end;
         }
         line.is_empty()
     }

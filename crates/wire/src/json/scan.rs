@@ -224,6 +224,11 @@ impl<'a> Scanner<'a> {
         if self.at == self.text.len() { Ok(()) } else { Err(self.flaw(Flaw::Trailing)) }
     }
 
+    #[cfg(test)]
+    pub(super) fn depth_for_test(&mut self, depth: usize) {
+        self.depth = depth;
+    }
+
     /// The next byte that is not white space, or 0 at the end (0 is never allowed in JSON).
     #[inline]
     fn peek(&mut self) -> u8 {

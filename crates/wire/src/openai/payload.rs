@@ -48,6 +48,10 @@ pub(super) fn read(body: &[u8]) -> Result<Payload<'_>, JsonError> {
                 payload.has_data = scanner.kind()? == Kind::Array;
                 scanner.skip()?;
             }
+            // Older vLLM: the document itself is the error.
+            "object" => {
+                payload.failed |= scanner.string_or_skip()?.is_some_and(|object| object.name() == "error");
+            }
             "timings" => timings = usage::read_timings(scanner)?,
             "x_groq" => read_groq(scanner, &mut payload)?,
             _ => scanner.skip()?,
@@ -55,7 +59,7 @@ pub(super) fn read(body: &[u8]) -> Result<Payload<'_>, JsonError> {
         Ok::<_, JsonError>(())
     })?;
     scanner.end()?;
-    payload.usage = payload.usage.or(timings);
+    payload.usage = usage::merge(payload.usage, timings);
     Ok(payload)
 }
 

@@ -11,7 +11,7 @@ use pointsman_core::{Operation, Usage};
 
 use super::error::{self, UpstreamError};
 use super::payload::{self, Payload};
-use crate::json::JsonError;
+use crate::json::{JsonError, validate};
 use crate::sse::{EventTooLong, Frame, Framer};
 
 /// What to do with a stream.
@@ -144,7 +144,9 @@ impl StreamObserver {
         }
         self.closed = true;
         let Some(frame) = self.framer.finish() else { return };
-        if self.read(&[], &frame).is_ok_and(|fate| fate == Fate::Forward) && frame.has_data {
+        let data = self.framer.data(&[], &frame).trim_ascii();
+        let whole = data == DONE || validate(data).is_ok();
+        if whole && self.read(&[], &frame).is_ok_and(|fate| fate == Fate::Forward) {
             let event = self.framer.take_carried();
             let ended = event.ends_with(b"\n") || event.ends_with(b"\r");
             out.push(event);
@@ -198,7 +200,7 @@ impl StreamObserver {
         if data.is_empty() || is_ping(name) {
             return Ok(Fate::Forward);
         }
-        if data == b"[DONE]" {
+        if data == DONE {
             self.observed.done = true;
             return Ok(Fate::Forward);
         }
@@ -218,6 +220,8 @@ impl StreamObserver {
         Ok(if strip { Fate::Strip } else { Fate::Forward })
     }
 }
+
+const DONE: &[u8] = b"[DONE]";
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, PartialEq, Eq)]

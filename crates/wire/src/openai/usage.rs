@@ -69,6 +69,13 @@ pub(super) fn read_timings(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, J
     Ok(Some(Usage { input, cached_input: cached, output, source, ..Usage::default() }))
 }
 
+/// The usage, with what `timings` alone knows of the cache; or else the timings.
+pub(super) fn merge(usage: Option<Usage>, timings: Option<Usage>) -> Option<Usage> {
+    let (Some(mut usage), Some(timings)) = (usage, timings) else { return usage.or(timings) };
+    usage.cached_input = usage.cached_input.max(timings.cached_input).min(usage.input);
+    Some(usage)
+}
+
 fn read_details(scanner: &mut Scanner<'_>, usage: &mut Usage, input: bool) -> Result<(), JsonError> {
     if scanner.kind()? != Kind::Object {
         return scanner.skip();
