@@ -22,6 +22,8 @@ ROOT = fetch.ROOT
 PYTHON = sys.executable
 NOT_E2E = "not binary(/^e2e/)"
 E2E = "binary(/^e2e/)"
+# A test prints this before what is worth repeating below the table.
+NOTE = "note-for-summary:"
 CARGO_TEST_LINE = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed", re.MULTILINE)
 
 
@@ -85,7 +87,7 @@ def run(stage: Stage, earlier: dict[str, Stage]) -> None:
     code, output = follow(stage.command)
     stage.seconds = time.monotonic() - begun
     count(stage, output, code, stamp)
-    stage.notes = [line.strip() for line in output.splitlines() if line.strip().startswith("note-for-summary:")]
+    stage.notes = [line.partition(NOTE)[2].strip() for line in output.splitlines() if NOTE in line]
     stage.status = "ok" if code == 0 and stage.failed == 0 else "FAILED"
     print(f"=== {stage.name}: {stage.status} after {stage.seconds:.1f} s", flush=True)
 
@@ -145,7 +147,7 @@ def report(stages: list[Stage]) -> int:
     print(f"{'all':<12} {'':<22} {passed:>7} {failed:>7} {seconds:>9.1f}")
     for stage in stages:
         for note in stage.notes:
-            print(note.removeprefix("note-for-summary:").strip())
+            print(note)
     print(f"\n{passed} passed, {failed} failed", flush=True)
     return 0 if failed == 0 and all(stage.status == "ok" for stage in stages) else 1
 
