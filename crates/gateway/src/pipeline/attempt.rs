@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::headers;
 use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::plan::adds_usage;
 use crate::pipeline::read::Encoding;
 use crate::stream::{self, StreamStart};
 
@@ -142,7 +143,7 @@ async fn exchange(
     started: Instant,
 ) -> Result<Exchanged, Failure> {
     let provider = &deployment.provider;
-    let include_usage = dispatch.streamed && !dispatch.wants_usage && provider.accepts_include_usage;
+    let include_usage = adds_usage(deployment, dispatch.streamed, dispatch.wants_usage);
     let request = encode(dispatch, deployment, include_usage)?;
     let (head_by, phase) = head_deadline(dispatch, deployment, started);
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
@@ -176,8 +177,11 @@ fn encode(
     };
     let provider = &deployment.provider;
     let body = &dispatch.outgoing.body;
-    // Probed again for each candidate: a microsecond, and nothing borrows from the body in between.
-    let edits = probe(body).map_err(|error| internal(&error))?.edits(&deployment.model_json, include_usage);
+    let edits = match dispatch.first_edits.take() {
+        Some(edits) => edits,
+        // Later attempts probe again: a microsecond, and nothing borrows from the body in between.
+        None => probe(body).map_err(|error| internal(&error))?.edits(&deployment.model_json, include_usage),
+    };
     let pieces = splice(body, &edits);
     let mut request = Request::new(RequestBody::new(pieces));
     *request.method_mut() = http::Method::POST;

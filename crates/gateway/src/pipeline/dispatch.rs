@@ -12,6 +12,7 @@ use pointsman_config::{Deployment, RouteOptions, Timeouts};
 use pointsman_core::record::TraceContext;
 use pointsman_core::{Deadline, ErrorCode, Operation, Outcome, PublicError, Rng};
 use pointsman_resilience::{Attempts, Decision, decide};
+use pointsman_wire::splice::Edits;
 use smallvec::SmallVec;
 
 use crate::Gateway;
@@ -44,6 +45,7 @@ pub(crate) struct Dispatch {
     pub(crate) streamed: bool,
     /// Whether the client itself asked for the usage chunk.
     pub(crate) wants_usage: bool,
+    pub(crate) first_edits: Option<Edits>,
     pub(crate) outgoing: Outgoing,
     pub(crate) trace: TraceContext,
     pub(crate) deadline: Deadline,
@@ -74,6 +76,7 @@ impl Dispatch {
             operation,
             streamed: planned.streamed,
             wants_usage: planned.wants_usage,
+            first_edits: planned.first_edits,
             outgoing,
             trace,
             deadline,

@@ -7,6 +7,7 @@ use pointsman_config::{Deployment, RouteOptions, Snapshot};
 use pointsman_core::{ErrorCode, Operation, PublicError, Rng};
 use pointsman_routing::Resolved;
 use pointsman_wire::probe::Probe;
+use pointsman_wire::splice::Edits;
 use smallvec::{SmallVec, smallvec};
 
 use crate::settlement::Settlement;
@@ -19,6 +20,8 @@ pub(crate) struct Planned {
     pub(crate) choices: u64,
     pub(crate) streamed: bool,
     pub(crate) wants_usage: bool,
+    /// For the first attempt: made while the probe is at hand.
+    pub(crate) first_edits: Option<Edits>,
     pub(crate) rng: Rng,
 }
 
@@ -70,6 +73,9 @@ pub(crate) fn plan(
     let route = snapshot.route(route_id).clone();
     Ok(Planned {
         total: total(&route, &candidates),
+        first_edits: candidates
+            .first()
+            .map(|first| probe.edits(&first.model_json, adds_usage(first, streamed, probe.wants_usage()))),
         choices: probe.choices.unwrap_or(1).max(1),
         route,
         candidates,
@@ -77,6 +83,11 @@ pub(crate) fn plan(
         wants_usage: probe.wants_usage(),
         rng,
     })
+}
+
+/// Whether the provider is asked for the usage chunk on our own account.
+pub(crate) fn adds_usage(deployment: &Deployment, streamed: bool, wants_usage: bool) -> bool {
+    streamed && !wants_usage && deployment.provider.accepts_include_usage
 }
 
 /// The request's whole time: the most patient candidate's, where the route sets none.
