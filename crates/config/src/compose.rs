@@ -1,5 +1,132 @@
-//! From validated parts to a [`crate::Snapshot`].
+//! From text to snapshot: read, check, compose. May fail, and then nothing has changed; the caller
+//! swaps the result in.
 
+mod naming;
+mod parts;
 mod pricing;
+mod read;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use pointsman_core::KeyDirectory;
+use pointsman_transport::Upstreams;
+
+use crate::decode::Context;
+use crate::discover::EngineFound;
+use crate::domain::{Keys, RouteOptions, Settings};
+use crate::environment::Environment;
+use crate::error::ConfigErrors;
+use crate::snapshot::Snapshot;
+use crate::validate::Checker;
 
 pub(crate) use pricing::Pricing;
+
+/// A configuration file that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigFile<'a> {
+    /// As shown in errors; relative paths in the file are relative to its folder.
+    pub path: &'a Path,
+    /// Its content.
+    pub text: &'a str,
+}
+
+/// A value from the command line that overrides the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// As shown in errors: `--listen`.
+    pub source: String,
+    /// The key, with dots: `server.listen`.
+    pub key: String,
+    /// One text, or a list of them; taken literally.
+    pub values: Vec<String>,
+}
+
+/// Everything that a snapshot is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// `None`: no configuration at all, which is fine.
+    pub file: Option<ConfigFile<'a>>,
+    /// Variables: secrets, overrides, discovery.
+    pub environment: &'a Environment,
+    /// The command line.
+    pub overrides: &'a [Override],
+    /// Engines that answered.
+    pub engines: &'a [EngineFound],
+}
+
+/// Makes the next world. `previous` lends what has not changed: providers with their connections,
+/// deployments with their live state.
+///
+/// # Errors
+/// Everything that is wrong, with places and hints.
+pub fn prepare(
+    input: &Input<'_>,
+    upstreams: &Upstreams,
+    previous: Option<&Snapshot>,
+) -> Result<Snapshot, ConfigErrors> {
+    let mut cx = Context::default();
+    let Some(root) = read::read(input, &mut cx) else { return Err(failure(&mut cx)) };
+    let base = input.file.and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
+    let mut check = Checker { cx: &mut cx, environment: input.environment, base };
+
+    let has_keys = root.keys.0.written > 0;
+    let settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
+    let specs = parts::providers(&mut check, root.providers.0, input, &settings);
+    let providers = parts::connect(&mut check, specs, upstreams, previous);
+
+    let mut builder = pointsman_routing::Builder::new();
+    naming::providers(&mut builder, &providers);
+    let mut places = Vec::new();
+    let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places);
+    naming::aliases(&mut builder, root.aliases.0, &mut places);
+    let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places)).ok();
+
+    let mut warnings = Vec::new();
+    let keys = Keys::new(check.keys(root.keys.0.sound, resolver.as_ref(), &mut warnings));
+    cx.finish()?;
+    let Some(resolver) = resolver else { return Err(failure(&mut cx)) };
+
+    let pricing = Pricing::new();
+    let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
+    let deployments = parts::deployments(&resolver, &providers, pricing, previous);
+    warnings.extend(restart_needed(&settings, previous));
+    Ok(Snapshot {
+        generation: previous.map_or(1, |previous| previous.generation + 1),
+        settings: Arc::new(settings),
+        resolver,
+        providers,
+        deployments,
+        routes,
+        no_route: Arc::new(RouteOptions::default()),
+        keys: Arc::new(keys) as Arc<dyn KeyDirectory>,
+        price_version: pricing.version(),
+        warnings,
+        pricing,
+        dynamic: Mutex::new(HashMap::new()),
+    })
+}
+
+/// The errors told so far. The context always holds one when a step gave up.
+fn failure(cx: &mut Context) -> ConfigErrors {
+    match cx.finish() {
+        Err(errors) => errors,
+        Ok(()) => ConfigErrors(Vec::new()),
+    }
+}
+
+/// What a reload does not change.
+fn restart_needed(settings: &Settings, previous: Option<&Snapshot>) -> Vec<String> {
+    let Some(old) = previous.map(|previous| &previous.settings) else { return Vec::new() };
+    let changed = [
+        ("server.listen", settings.server.listen != old.server.listen),
+        ("server.admin", settings.server.admin != old.server.admin),
+        ("server.max_connections", settings.server.max_connections != old.server.max_connections),
+        ("server.header_timeout", settings.server.header_timeout != old.server.header_timeout),
+        ("data", settings.data != old.data),
+        ("log", settings.log != old.log),
+    ];
+    let changed = changed.iter().filter(|(_, changed)| *changed);
+    changed.map(|(key, _)| format!("`{key}` changed and takes effect at the next start")).collect()
+}

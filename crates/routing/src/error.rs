@@ -30,6 +30,16 @@ pub enum ResolveError {
     },
 }
 
+impl ResolveError {
+    /// The name as asked for, cut to a sensible length.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unknown { name, .. } | Self::Ambiguous { name, .. } => name,
+        }
+    }
+}
+
 impl From<ResolveError> for PublicError {
     fn from(error: ResolveError) -> Self {
         let code = match error {

@@ -43,7 +43,6 @@ impl Pricing {
             price_version: self.version,
             context_length: entry.as_ref().and_then(|entry| entry.max_input),
             mode: entry.map(|entry| entry.mode),
-            metrics: Slot::default(),
             state: Slot::default(),
             key,
         }

@@ -30,9 +30,7 @@ pub struct Deployment {
     pub context_length: Option<u32>,
     /// What it is for, where known.
     pub mode: Option<Mode>,
-    /// Resolved metric handles; filled by the gateway.
-    pub metrics: Slot,
-    /// Live state; filled by the gateway.
+    /// Live state and resolved metric handles; filled by the gateway.
     pub state: Slot,
 }
 

@@ -1,0 +1,116 @@
+//! Hands names to routing: providers with their models, routes, aliases.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use pointsman_providers::{Mode, Support, catalogue, vendor, vendors};
+use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec};
+
+use crate::compose::parts::Prepared;
+use crate::decode::{Context, Named};
+use crate::domain::{Provider, RouteOptions};
+use crate::raw::{self, number};
+use crate::validate::Checker;
+use crate::yaml::{Place, Spanned};
+
+/// Stands in for what could not be read: a provider that no name can mean.
+const NOWHERE: &str = "\0";
+
+/// Providers in the order of their ids, with the models that are listed or known.
+pub(super) fn providers(builder: &mut Builder, prepared: &[Prepared]) {
+    for Prepared { name, models, provider } in prepared {
+        let open_ended = provider.as_ref().is_none_or(|provider| provider.open_ended);
+        let id = builder.provider(name, open_ended);
+        for model in models {
+            builder.deployment(id, model);
+        }
+        let known = provider.as_ref().filter(|provider| provider.open_ended).and_then(|p| p.vendor);
+        for model in known.into_iter().flat_map(catalogue_models) {
+            builder.deployment(id, model);
+        }
+    }
+    let real = prepared.iter().any(|prepared| !prepared.provider.as_ref().is_some_and(|p| p.simulated()));
+    if !real && let Some(id) = prepared.iter().position(|prepared| is_open_ended(prepared.provider.as_ref()))
+    {
+        builder.answers_any_name(pointsman_routing::ProviderId(u32::try_from(id).unwrap_or(u32::MAX)));
+    }
+    let configured: HashSet<Arc<str>> =
+        prepared.iter().filter_map(|p| p.provider.as_ref()?.vendor).map(Arc::from).collect();
+    builder.enable_hint(move |name| enabling_variable(name, &configured));
+}
+
+fn is_open_ended(provider: Option<&Arc<Provider>>) -> bool {
+    provider.is_some_and(|provider| provider.open_ended)
+}
+
+/// The models of a vendor that can be called by now.
+fn catalogue_models(name: &'static str) -> impl Iterator<Item = &'static str> {
+    let providers = vendor(name).map_or(&[][..], |vendor| vendor.catalogue);
+    let entries = providers.iter().flat_map(|provider| catalogue().of(provider));
+    entries.filter(|entry| entry.mode != Mode::Responses).map(|entry| entry.model)
+}
+
+/// The variable of the vendor that `vendor/model` or a bare model name would need.
+fn enabling_variable(name: &str, configured: &HashSet<Arc<str>>) -> Option<Arc<str>> {
+    let usable = vendors().iter().filter(|v| v.support == Support::Usable && !configured.contains(v.name));
+    let first = name.split_once('/').map(|(first, _)| first);
+    let named = usable.clone().find(|vendor| Some(vendor.name) == first);
+    let vendor = named.or_else(|| catalogue().offered_by(name, usable).next())?;
+    vendor.env.first().map(|variable| Arc::from(*variable))
+}
+
+/// Routes in the order of their ids. A route that could not be read keeps its name.
+pub(super) fn routes(
+    check: &mut Checker<'_>,
+    builder: &mut Builder,
+    written: Named<raw::Route>,
+    places: &mut Vec<Place>,
+) -> Vec<Arc<RouteOptions>> {
+    let mut options = Vec::with_capacity(written.0.len());
+    for (name, raw) in written.0 {
+        let place = number(places, name.place);
+        let node = match raw {
+            Some(raw) => {
+                options.push(check.route(&name.value, raw.options));
+                raw.node.into_spec(places)
+            }
+            None => {
+                builder.provider(&Arc::from(NOWHERE), true);
+                NodeSpec { place, kind: NodeKind::Model(format!("{NOWHERE}/{NOWHERE}")) }
+            }
+        };
+        builder.route(&name.value, place, node);
+    }
+    options
+}
+
+pub(super) fn aliases(builder: &mut Builder, written: Named<Spanned<String>>, places: &mut Vec<Place>) {
+    for (name, target) in written.0 {
+        // An alias without target was told already; its name leads nowhere.
+        let Some(target) = target else { continue };
+        let place = number(places, target.place);
+        builder.alias(&name.value, &target.value, place);
+    }
+}
+
+pub(super) fn tell(cx: &mut Context, errors: Vec<BuildError>, places: &[Place]) {
+    for BuildError { place, kind } in errors {
+        let place = places.get(place as usize).copied().unwrap_or_default();
+        let hint = match &kind {
+            // A first segment that is a known vendor says more than names that look alike.
+            BuildErrorKind::Resolve(error) => missing_provider(error.name()).or_else(|| kind.hint()),
+            _ => kind.hint(),
+        };
+        cx.fail_with::<()>(place, kind.to_string(), hint);
+    }
+}
+
+/// For `ollama/…` and the like: engines are found at run time only, so a route must not rest on them.
+fn missing_provider(name: &str) -> Option<String> {
+    let (first, _) = name.split_once('/')?;
+    let engine = pointsman_providers::engines().iter().find(|engine| engine.name == first)?;
+    Some(format!(
+        "add `{}: {{}}` to `providers`: routes and aliases need providers that are always there",
+        engine.name
+    ))
+}

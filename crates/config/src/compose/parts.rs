@@ -1,0 +1,174 @@
+//! Providers from all three origins, connected; and the deployments of the resolver.
+
+use std::sync::Arc;
+
+use http::Uri;
+use pointsman_core::Operation;
+use pointsman_providers::{simulated, vendors};
+use pointsman_routing::{Resolved, Resolver};
+use pointsman_transport::{Upstream, UpstreamConfig, Upstreams};
+
+use crate::compose::{Input, Pricing};
+use crate::decode::Named;
+use crate::discover::discover_env;
+use crate::domain::{Deployment, Provider, ProviderSource, Settings};
+use crate::raw;
+use crate::snapshot::Snapshot;
+use crate::validate::{Checker, ProviderSpec};
+
+/// A provider on its way into the snapshot. Without `provider`, an error was told: its name still
+/// counts, so that the names that lead to it are no errors as well.
+pub(super) struct Prepared {
+    pub(super) name: Arc<str>,
+    pub(super) models: Vec<String>,
+    pub(super) provider: Option<Arc<Provider>>,
+}
+
+/// What `connect` works on: a name, and the rest where it is sound.
+pub(super) type Spec = (Arc<str>, Option<ProviderSpec>);
+
+/// Configured ones first, then vendors from the environment, engines, and the built-in one.
+pub(super) fn providers(
+    check: &mut Checker<'_>,
+    written: Named<raw::Provider>,
+    input: &Input<'_>,
+    settings: &Settings,
+) -> Vec<Spec> {
+    let mut specs: Vec<Spec> = Vec::with_capacity(written.0.len() + 1);
+    for (name, raw) in written.0 {
+        let spec = raw.and_then(|raw| check.provider(&name, raw));
+        specs.push((name.value.into(), spec));
+    }
+    if settings.discovery.env {
+        let found = discover_env(|name| check.environment.get(name), vendors());
+        for found in found.iter().filter(|found| found.usable()) {
+            if has_vendor(&specs, found.vendor.name) {
+                continue;
+            }
+            let key = check.environment.get(found.variable).unwrap_or_default().trim();
+            let source = ProviderSource::Environment(found.variable.into());
+            if let Some(spec) = ProviderSpec::of_vendor(found.vendor, source, key) {
+                specs.push((found.vendor.name.into(), Some(spec)));
+            }
+        }
+    }
+    if settings.discovery.engines {
+        for found in input.engines.iter().filter(|found| !found.models.is_empty()) {
+            if !has_engine(&specs, found.engine.name, &found.base_url) {
+                let spec = ProviderSpec::of_engine(found.engine, &found.base_url, found.models.clone());
+                specs.push((found.engine.name.into(), Some(spec)));
+            }
+        }
+    }
+    if !specs.iter().any(|(name, _)| &**name == simulated::NAME) {
+        let spec = ProviderSpec::simulated(simulated::NAME, ProviderSource::BuiltIn);
+        specs.push((simulated::NAME.into(), Some(spec)));
+    }
+    specs
+}
+
+/// A configured provider of this vendor takes the place of the one that would be discovered.
+fn has_vendor(specs: &[Spec], vendor: &str) -> bool {
+    specs.iter().any(|(name, spec)| {
+        let spec_vendor = spec.as_ref().and_then(|spec| spec.vendor);
+        &**name == vendor || spec_vendor.is_some_and(|known| known.name == vendor)
+    })
+}
+
+/// Engines of one machine differ by address: `localhost` is what a person writes.
+fn has_engine(specs: &[Spec], engine: &str, base_url: &str) -> bool {
+    let plain = |url: &str| url.trim_end_matches('/').replace("//localhost:", "//127.0.0.1:");
+    specs.iter().any(|(name, spec)| {
+        &**name == engine || spec.as_ref().is_some_and(|spec| plain(&spec.base_url) == plain(base_url))
+    })
+}
+
+/// Gives each provider its upstream; takes over what has not changed.
+pub(super) fn connect(
+    check: &mut Checker<'_>,
+    specs: Vec<Spec>,
+    upstreams: &Upstreams,
+    previous: Option<&Snapshot>,
+) -> Vec<Prepared> {
+    let connected = specs.into_iter().map(|(name, spec)| {
+        let mut prepared = Prepared { name, models: Vec::new(), provider: None };
+        if let Some(mut spec) = spec {
+            prepared.models = std::mem::take(&mut spec.models);
+            prepared.provider = upstream(check, &spec, upstreams).map(|(upstream, targets)| {
+                let provider = provider(spec, upstream, targets);
+                let before = previous.and_then(|previous| previous.provider_named(&provider.name));
+                match before {
+                    Some(before) if before.same(&provider) => Arc::clone(before),
+                    _ => Arc::new(provider),
+                }
+            });
+        }
+        prepared
+    });
+    connected.collect()
+}
+
+type Targets = [Uri; Operation::ALL.len()];
+
+fn upstream(
+    check: &mut Checker<'_>,
+    spec: &ProviderSpec,
+    upstreams: &Upstreams,
+) -> Option<(Arc<Upstream>, Targets)> {
+    let config = UpstreamConfig { base_url: spec.base_url.clone(), connect_timeout: spec.timeouts.connect };
+    let upstream = match upstreams.get(&config) {
+        Ok(upstream) => upstream,
+        Err(error) => return check.cx.fail(spec.base_url_place, error.to_string()),
+    };
+    let target = |operation: Operation| upstream.target(operation.openai_path());
+    let [chat, text, embeddings] = Operation::ALL.map(target);
+    match (chat, text, embeddings) {
+        (Ok(chat), Ok(text), Ok(embeddings)) => Some((upstream, [chat, text, embeddings])),
+        _ => check.cx.fail(spec.base_url_place, format!("`{}` is not a URL", spec.base_url)),
+    }
+}
+
+fn provider(spec: ProviderSpec, upstream: Arc<Upstream>, targets: Targets) -> Provider {
+    Provider {
+        name: spec.name,
+        kind: spec.kind,
+        vendor: spec.vendor.map(|vendor| vendor.name),
+        source: spec.source,
+        upstream,
+        base_url: spec.base_url.into(),
+        targets,
+        auth_header: spec.auth_header,
+        auth: spec.auth.into(),
+        headers: spec.headers.into(),
+        region: spec.region,
+        timeouts: spec.timeouts,
+        tags: spec.tags.into(),
+        accepts_include_usage: spec.accepts_include_usage,
+        local: spec.local,
+        open_ended: spec.open_ended,
+    }
+}
+
+/// One deployment for each that the resolver knows; those from before where nothing changed.
+pub(super) fn deployments(
+    resolver: &Resolver,
+    providers: &[Arc<Provider>],
+    pricing: Pricing,
+    previous: Option<&Snapshot>,
+) -> Vec<Arc<Deployment>> {
+    let all = resolver.deployments().filter_map(|(id, key)| {
+        let provider = providers.get(id.index())?;
+        let before = previous.and_then(|previous| {
+            let name = key.to_string();
+            match previous.resolver.resolve(&name).ok()? {
+                Resolved::Known(known) => previous.deployment(known.deployment()?).cloned(),
+                Resolved::Dynamic(_) => None,
+            }
+        });
+        match before {
+            Some(before) if before.key == *key && Arc::ptr_eq(&before.provider, provider) => Some(before),
+            _ => Some(Arc::new(pricing.deployment(key.clone(), provider))),
+        }
+    });
+    all.collect()
+}

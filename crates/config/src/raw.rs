@@ -1,0 +1,46 @@
+//! The sections of the file as they are written: syntax checked, meaning not yet. The doc comments
+//! here are the descriptions in the JSON Schema.
+
+mod node;
+mod provider;
+mod secret;
+mod server;
+
+pub(crate) use node::{Retry, Route, RouteOptions, number};
+pub(crate) use provider::{Header, Kind, Models, Provider};
+pub(crate) use secret::Secret;
+pub(crate) use server::{Data, Disconnect, Discovery, Format, Key, Log, Server};
+
+use crate::decode::{Items, Named, Part, section};
+use crate::yaml::Spanned;
+
+section! {
+    /// Pointsman's configuration. Every key is optional: without any, providers are discovered.
+    #[schemars(title = "Pointsman configuration")]
+    pub(crate) struct Root {
+        /// Listeners and limits.
+        #[schemars(with = "Option<Server>")]
+        server: Part<Server>,
+        /// Request records.
+        #[schemars(with = "Option<Data>")]
+        data: Part<Data>,
+        /// Logs.
+        #[schemars(with = "Option<Log>")]
+        log: Part<Log>,
+        /// What to look for besides the providers below.
+        #[schemars(with = "Option<Discovery>")]
+        discovery: Part<Discovery>,
+        /// Vendors and servers by name: the first segment of `provider/model`.
+        #[schemars(with = "Option<Named<Provider>>")]
+        providers: Part<Named<Provider>>,
+        /// Virtual models by name.
+        #[schemars(with = "Option<Named<Route>>")]
+        routes: Part<Named<Route>>,
+        /// Other names for models, routes and aliases.
+        #[schemars(with = "Option<Named<Spanned<String>>>")]
+        aliases: Part<Named<Spanned<String>>>,
+        /// Client keys. Without any, only this machine is served.
+        #[schemars(with = "Option<Items<Key>>")]
+        keys: Part<Items<Key>>,
+    }
+}

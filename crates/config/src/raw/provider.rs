@@ -1,0 +1,137 @@
+//! A provider as written.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decode::{Context, Decode, Named, OneOrMany, Span, section};
+use crate::raw::Secret;
+use crate::raw::node::words;
+use crate::yaml::{Node, Place, Spanned, Value};
+
+section! {
+    /// A vendor account or a server. A provider named after a known vendor or engine needs nothing
+    /// else: base URL and the variable of the key are known.
+    pub(crate) struct Provider {
+        /// The protocol; `openai` for every OpenAI-compatible server.
+        kind: Option<Kind>,
+        /// The vendor or engine whose presets and prices apply, where the name does not say so.
+        vendor: Option<Spanned<String>>,
+        /// Where the API is: `https://host/v1`, without `/chat/completions`.
+        base_url: Option<Spanned<String>>,
+        /// Keys, which take turns.
+        keys: Option<OneOrMany<Secret>>,
+        /// Where the data is processed.
+        region: Option<String>,
+        /// Further headers of every request; a value is a text or a secret.
+        headers: Option<Named<Header>>,
+        /// Limits.
+        timeouts: Option<Timeouts>,
+        /// Free labels.
+        tags: Option<OneOrMany<String>>,
+        /// The models: a list of upstream ids, or `any`.
+        models: Option<Models>,
+        /// Whether `stream_options.include_usage` is accepted.
+        include_usage: Option<bool>,
+        /// Whether it runs on one's own machines and costs nothing.
+        local: Option<bool>,
+    }
+}
+
+section! {
+    /// Limits for each phase of a call.
+    #[derive(Default)]
+    pub(crate) struct Timeouts {
+        /// Name resolution, TCP and TLS.
+        connect: Option<Spanned<Span>>,
+        /// From the sent request to the response head.
+        first_byte: Option<Spanned<Span>>,
+        /// From the response head to the first token, of a stream.
+        first_token: Option<Spanned<Span>>,
+        /// Between two chunks of a stream.
+        between_chunks: Option<Spanned<Span>>,
+        /// The whole request, with all attempts.
+        total: Option<Spanned<Span>>,
+    }
+}
+
+words! {
+    /// The protocol that a provider speaks.
+    pub(crate) enum Kind {
+        /// OpenAI's API.
+        Openai = "openai",
+        /// Built in: made-up answers, for trying things out.
+        Simulated = "simulated",
+    }
+}
+
+/// A header's value.
+#[derive(Debug)]
+pub(crate) enum Header {
+    Text(Spanned<String>),
+    Secret(Secret),
+}
+
+impl Decode for Header {
+    fn decode(node: &Node, cx: &mut Context) -> Option<Self> {
+        match &node.value {
+            Value::Map(_) => Secret::decode(node, cx).map(Self::Secret),
+            _ => Spanned::decode(node, cx).map(Self::Text),
+        }
+    }
+}
+
+impl JsonSchema for Header {
+    fn schema_name() -> Cow<'static, str> {
+        "Header".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let secret = generator.subschema_for::<Secret>();
+        json_schema!({ "anyOf": [{ "type": "string" }, secret] })
+    }
+}
+
+/// The models of a provider.
+#[derive(Debug)]
+pub(crate) enum Models {
+    Any,
+    Listed(Vec<Spanned<String>>),
+}
+
+impl Decode for Models {
+    fn decode(node: &Node, cx: &mut Context) -> Option<Self> {
+        match &node.value {
+            Value::List(list) if list.is_empty() => {
+                let hint = "list at least one model, or write `models: any`";
+                cx.fail_hint(node.place, "a provider without models is never used", hint)
+            }
+            Value::List(_) => Vec::decode(node, cx).map(Self::Listed),
+            Value::Scalar { text, .. } if text == "any" => Some(Self::Any),
+            _ => cx.mismatch(node, "`any` or a list of models"),
+        }
+    }
+}
+
+impl JsonSchema for Models {
+    fn schema_name() -> Cow<'static, str> {
+        "Models".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "const": "any" },
+                { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            ],
+        })
+    }
+}
+
+impl Secret {
+    pub(crate) const fn place(&self) -> Place {
+        match self {
+            Self::Env { place, .. } | Self::File { place, .. } => *place,
+        }
+    }
+}

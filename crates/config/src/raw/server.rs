@@ -1,0 +1,107 @@
+//! Sections of the process itself, and client keys.
+
+use crate::decode::{ByteSize, OneOrMany, Span, section};
+use crate::raw::node::words;
+use crate::yaml::Spanned;
+
+section! {
+    /// Listeners and limits.
+    #[derive(Default)]
+    pub(crate) struct Server {
+        /// Addresses of the API, each `address:port`.
+        listen: Option<OneOrMany<Spanned<String>>>,
+        /// Address of metrics, health and status, `address:port`.
+        admin: Option<Spanned<String>>,
+        /// Longest request body.
+        max_body: Option<Spanned<ByteSize>>,
+        /// Request bodies in memory at one time, in all. Beyond, callers get 429.
+        max_in_flight: Option<Spanned<ByteSize>>,
+        /// From an idle or new connection to a complete request head.
+        header_timeout: Option<Spanned<Span>>,
+        /// From the head to the end of the request body.
+        body_timeout: Option<Spanned<Span>>,
+        /// Connections at one time. Further ones wait.
+        max_connections: Option<Spanned<u32>>,
+        /// How long requests may still run after the signal to end.
+        drain_timeout: Option<Span>,
+    }
+}
+
+section! {
+    /// Request records.
+    #[derive(Default)]
+    pub(crate) struct Data {
+        /// Folder of the database and the admin credential; relative to this file.
+        dir: Option<Spanned<String>>,
+        /// Whether requests are recorded.
+        records: Option<bool>,
+        /// Days after which records are deleted.
+        retention_days: Option<Spanned<u32>>,
+        /// Number of records beyond which the oldest are deleted.
+        max_rows: Option<Spanned<u64>>,
+    }
+}
+
+section! {
+    /// Logs.
+    #[derive(Default)]
+    pub(crate) struct Log {
+        /// `error`, `warn`, `info`, `debug` or `trace`; or by module: `info,pointsman_gateway=debug`.
+        level: Option<Spanned<String>>,
+        /// For people or for machines.
+        format: Option<Format>,
+        /// A JSON line for every request: `off`, `stdout`, or the path of a file.
+        access: Option<Spanned<String>>,
+    }
+}
+
+words! {
+    /// The form of log lines.
+    pub(crate) enum Format {
+        /// For people.
+        Text = "text",
+        /// For machines.
+        Json = "json",
+    }
+}
+
+words! {
+    /// What happens to the upstream call when the client hangs up.
+    pub(crate) enum Disconnect {
+        /// It is cancelled.
+        Cancel = "cancel",
+        /// It is read to its end, so that usage is exact.
+        Finish = "finish",
+    }
+}
+
+section! {
+    /// What to look for besides the configured providers.
+    #[derive(Default)]
+    pub(crate) struct Discovery {
+        /// Vendors whose key is in the environment or in `.env` beside this file.
+        env: Option<bool>,
+        /// Engines on this machine at their usual ports.
+        engines: Option<bool>,
+    }
+}
+
+section! {
+    /// A client key. `pointsman keys new` makes one.
+    pub(crate) struct Key {
+        /// Name of the key in records; not secret.
+        id: Spanned<String>,
+        /// SHA-256 of the key, 64 hexadecimal digits: `pointsman keys hash`.
+        sha256: Spanned<String>,
+        /// Models, routes and aliases that the key may name; absent: all.
+        models: Option<Vec<Spanned<String>>>,
+        /// Who pays.
+        organisation: Option<String>,
+        /// Who pays, more closely.
+        project: Option<String>,
+        /// Whose work it is.
+        team: Option<String>,
+        /// Whose key it is.
+        user: Option<String>,
+    }
+}

@@ -1,0 +1,325 @@
+//! Providers: presets of known vendors and engines, base URLs, credentials, headers.
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderName, HeaderValue};
+use pointsman_providers::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};
+
+use super::Checker;
+use crate::decode::similar;
+use crate::domain::{ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
+use crate::raw::{self, Models, Secret};
+use crate::yaml::{Place, Spanned, shorten};
+
+/// A provider without its connections.
+pub(crate) struct ProviderSpec {
+    pub(crate) name: Arc<str>,
+    pub(crate) place: Place,
+    pub(crate) kind: ProviderKind,
+    pub(crate) vendor: Option<&'static Vendor>,
+    pub(crate) source: ProviderSource,
+    pub(crate) base_url: String,
+    pub(crate) base_url_place: Place,
+    pub(crate) auth_header: HeaderName,
+    pub(crate) auth: Vec<HeaderValue>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) region: Option<Arc<str>>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) accepts_include_usage: bool,
+    pub(crate) local: bool,
+    pub(crate) open_ended: bool,
+    pub(crate) models: Vec<String>,
+}
+
+/// What is known of a provider by its vendor's or engine's name.
+#[derive(Clone, Copy)]
+enum Preset {
+    None,
+    Vendor(&'static Vendor),
+    Engine(&'static Engine),
+}
+
+/// Headers that Pointsman sets itself, or that would break the connection.
+const RESERVED: [HeaderName; 8] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::TE,
+    header::UPGRADE,
+    header::ACCEPT_ENCODING,
+];
+
+impl ProviderSpec {
+    /// A provider with this name and base URL and nothing else.
+    pub(crate) fn new(name: &str, source: ProviderSource, base_url: &str) -> Self {
+        Self {
+            name: name.into(),
+            place: Place::default(),
+            kind: ProviderKind::OpenAi,
+            vendor: None,
+            source,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_url_place: Place::default(),
+            auth_header: header::AUTHORIZATION,
+            auth: Vec::new(),
+            headers: Vec::new(),
+            region: None,
+            timeouts: Timeouts::default(),
+            tags: Vec::new(),
+            accepts_include_usage: false,
+            local: false,
+            open_ended: true,
+            models: Vec::new(),
+        }
+    }
+
+    /// The built-in provider.
+    pub(crate) fn simulated(name: &str, source: ProviderSource) -> Self {
+        Self {
+            kind: ProviderKind::Simulated,
+            accepts_include_usage: true,
+            local: true,
+            ..Self::new(name, source, SIMULATED_BASE_URL)
+        }
+    }
+
+    /// A vendor with a key. `None` where the key cannot be sent.
+    pub(crate) fn of_vendor(vendor: &'static Vendor, source: ProviderSource, key: &str) -> Option<Self> {
+        let (auth_header, value) = credential(vendor.auth, key)?;
+        Some(Self {
+            vendor: Some(vendor),
+            auth_header,
+            auth: vec![value],
+            accepts_include_usage: vendor.include_usage,
+            ..Self::new(vendor.name, source, vendor.base_url)
+        })
+    }
+
+    /// An engine that answered on this machine.
+    pub(crate) fn of_engine(engine: &'static Engine, base_url: &str, models: Vec<String>) -> Self {
+        Self {
+            accepts_include_usage: engine.include_usage,
+            local: true,
+            open_ended: false,
+            models,
+            ..Self::new(engine.name, ProviderSource::Engine, base_url)
+        }
+    }
+}
+
+impl Checker<'_> {
+    pub(crate) fn provider(&mut self, name: &Spanned<String>, raw: raw::Provider) -> Option<ProviderSpec> {
+        self.provider_name(name);
+        let mut spec = match raw.kind {
+            Some(raw::Kind::Simulated) => ProviderSpec::simulated(&name.value, ProviderSource::Config),
+            Some(raw::Kind::Openai) | None => self.openai(name, &raw)?,
+        };
+        spec.place = name.place;
+        for (header, value) in raw.headers.unwrap_or_default().0 {
+            if let Some(value) = value
+                && let Some(header) = self.header(&header, value)
+            {
+                spec.headers.push(header);
+            }
+        }
+        let written = raw.timeouts.unwrap_or_default();
+        let defaults = spec.timeouts;
+        spec.timeouts = Timeouts {
+            connect: self.duration(written.connect, defaults.connect),
+            first_byte: self.duration(written.first_byte, defaults.first_byte),
+            first_token: self.duration(written.first_token, defaults.first_token),
+            between_chunks: self.duration(written.between_chunks, defaults.between_chunks),
+            total: self.duration(written.total, defaults.total),
+        };
+        match raw.models {
+            Some(Models::Listed(models)) => {
+                spec.open_ended = false;
+                spec.models = self.models(models);
+            }
+            Some(Models::Any) | None => {}
+        }
+        spec.region = raw.region.map(Arc::from);
+        spec.tags = raw.tags.unwrap_or_default().0.into_iter().map(Arc::from).collect();
+        spec.accepts_include_usage = raw.include_usage.unwrap_or(spec.accepts_include_usage);
+        spec.local = raw.local.unwrap_or(spec.local);
+        Some(spec)
+    }
+
+    /// It becomes the first segment of model names, and a label of metrics.
+    fn provider_name(&mut self, name: &Spanned<String>) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !name.value.chars().all(allowed) || name.value.len() > 64 {
+            let message = format!("`{}` cannot be a provider's name", shorten(&name.value));
+            let hint = "use up to 64 letters, digits, `-`, `_` and `.`";
+            self.cx.fail_hint::<()>(name.place, message, hint);
+        }
+    }
+
+    fn openai(&mut self, name: &Spanned<String>, raw: &raw::Provider) -> Option<ProviderSpec> {
+        let preset = self.preset(name, raw)?;
+        let source = ProviderSource::Config;
+        let mut spec = match (&raw.base_url, preset) {
+            (Some(url), _) => ProviderSpec {
+                base_url_place: url.place,
+                ..ProviderSpec::new(&name.value, source, &url.value)
+            },
+            (None, Preset::Vendor(vendor)) => ProviderSpec::new(&name.value, source, vendor.base_url),
+            (None, Preset::Engine(engine)) => {
+                let url = format!("http://127.0.0.1:{}{}", engine.port, engine.base_path);
+                ProviderSpec::new(&name.value, source, &url)
+            }
+            (None, Preset::None) => {
+                let names = vendors().iter().map(|vendor| vendor.name);
+                let names = names.chain(engines().iter().map(|engine| engine.name));
+                let hint = match similar(&name.value, names) {
+                    Some(known) => format!("did you mean the provider `{known}`?"),
+                    None => {
+                        "write `base_url: https://host/v1`, or `vendor:` with the name of a known one".into()
+                    }
+                };
+                return self.cx.fail_hint(name.place, "the key `base_url` is missing", hint);
+            }
+        };
+        if let Some(url) = &raw.base_url
+            && url.value.trim_end_matches('/').ends_with("/chat/completions")
+        {
+            let hint = "leave `/chat/completions` out: operations are appended";
+            self.cx.fail_hint::<()>(url.place, "not a base URL but that of one operation", hint);
+        }
+        let auth = match preset {
+            Preset::Vendor(vendor) => {
+                spec.vendor = Some(vendor);
+                spec.accepts_include_usage = vendor.include_usage;
+                vendor.auth
+            }
+            Preset::Engine(engine) => {
+                spec.local = true;
+                spec.accepts_include_usage = engine.include_usage;
+                AuthStyle::Bearer
+            }
+            Preset::None => AuthStyle::Bearer,
+        };
+        self.credentials(name, raw, auth, &mut spec);
+        Some(spec)
+    }
+
+    fn preset(&mut self, name: &Spanned<String>, raw: &raw::Provider) -> Option<Preset> {
+        let wanted = raw.vendor.as_ref().unwrap_or(name);
+        let engine = engines().iter().find(|engine| engine.name == wanted.value);
+        match (vendor(&wanted.value), engine) {
+            (Some(vendor), _) if vendor.support == Support::Usable || raw.base_url.is_some() => {
+                Some(Preset::Vendor(vendor))
+            }
+            (Some(vendor), _) => {
+                let message = format!("{} cannot be called yet", vendor.display);
+                let hint = "if it has an OpenAI-compatible API, give its `base_url`";
+                self.cx.fail_hint(wanted.place, message, hint)
+            }
+            (None, Some(engine)) => Some(Preset::Engine(engine)),
+            (None, None) if raw.vendor.is_none() => Some(Preset::None),
+            (None, None) => {
+                let names = vendors().iter().map(|vendor| vendor.name);
+                let names = names.chain(engines().iter().map(|engine| engine.name));
+                let hint = match similar(&wanted.value, names) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => "leave it out and give a `base_url`".to_owned(),
+                };
+                let message = format!("no vendor or engine is known as `{}`", shorten(&wanted.value));
+                self.cx.fail_hint(wanted.place, message, hint)
+            }
+        }
+    }
+
+    /// The keys as written, or the vendor's own variable.
+    fn credentials(
+        &mut self,
+        name: &Spanned<String>,
+        raw: &raw::Provider,
+        auth: AuthStyle,
+        spec: &mut ProviderSpec,
+    ) {
+        let written = raw.keys.as_ref().map(|keys| keys.0.clone());
+        let secrets = match (written, spec.vendor) {
+            (Some(secrets), _) => secrets,
+            (None, Some(vendor)) => {
+                let set = vendor.env.iter().find(|variable| self.environment.get(variable).is_some());
+                let variable = set.or(vendor.env.first());
+                variable
+                    .map(|variable| Secret::Env { name: (*variable).to_owned(), place: name.place })
+                    .into_iter()
+                    .collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        for secret in secrets {
+            let Some(key) = self.secret(&secret) else { continue };
+            match credential(auth, &key) {
+                Some((header, value)) => {
+                    spec.auth_header = header;
+                    spec.auth.push(value);
+                }
+                None => {
+                    self.cx.fail::<()>(secret.place(), "the key holds characters that no header can carry");
+                }
+            }
+        }
+    }
+
+    fn header(&mut self, name: &Spanned<String>, value: raw::Header) -> Option<(HeaderName, HeaderValue)> {
+        let Ok(header) = HeaderName::try_from(&name.value) else {
+            let message = format!("`{}` cannot be the name of a header", shorten(&name.value));
+            return self.cx.fail(name.place, message);
+        };
+        if RESERVED.contains(&header) {
+            return self.cx.fail(name.place, format!("the header `{header}` is set by Pointsman itself"));
+        }
+        let (value, place, secret) = match value {
+            raw::Header::Text(text) if header == header::AUTHORIZATION => {
+                let hint = "use `keys`, or write `{ env: NAME }` or `{ file: PATH }` here";
+                let message = "a secret must not be written into the configuration";
+                return self.cx.fail_hint(text.place, message, hint);
+            }
+            raw::Header::Text(text) => (HeaderValue::try_from(&text.value), text.place, false),
+            raw::Header::Secret(secret) => {
+                (HeaderValue::try_from(self.secret(&secret)?.as_str()), secret.place(), true)
+            }
+        };
+        match value {
+            Ok(mut value) => {
+                value.set_sensitive(secret);
+                Some((header, value))
+            }
+            Err(_) => self.cx.fail(place, "the value holds characters that no header can carry"),
+        }
+    }
+
+    fn models(&mut self, written: Vec<Spanned<String>>) -> Vec<String> {
+        let mut seen = std::collections::HashSet::with_capacity(written.len());
+        for model in &written {
+            if model.value.is_empty() || model.value.chars().any(char::is_control) {
+                self.cx.fail::<()>(model.place, "not the id of a model");
+            } else if !seen.insert(model.value.as_str()) {
+                let message = format!("the model `{}` is there twice", shorten(&model.value));
+                self.cx.fail::<()>(model.place, message);
+            }
+        }
+        drop(seen);
+        written.into_iter().map(|model| model.value).collect()
+    }
+}
+
+/// The header that carries a key, marked as sensitive.
+fn credential(auth: AuthStyle, key: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = match auth {
+        AuthStyle::Header(name) => (HeaderName::try_from(name).ok()?, HeaderValue::try_from(key)),
+        AuthStyle::Bearer | AuthStyle::AwsSigV4 | AuthStyle::GoogleOauth => {
+            (header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}")))
+        }
+    };
+    let mut value = value.ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}
