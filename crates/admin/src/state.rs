@@ -1,0 +1,109 @@
+//! What the control plane shows, and where it asks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pointsman_core::store::{RecordReader, StoreError};
+use pointsman_telemetry::Metrics;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use crate::token::AdminToken;
+
+/// Questions to the record store at one time: each may read the whole file.
+const READERS: usize = 2;
+
+/// Opens a reader of request records; called on a thread that may block.
+pub type OpenReader = dyn Fn() -> Result<Box<dyn RecordReader>, StoreError> + Send + Sync;
+
+/// Everything that the handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    pub(crate) token: Arc<AdminToken>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) status: Arc<dyn Fn() -> Status + Send + Sync>,
+    pub(crate) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    pub(crate) records: Option<Arc<OpenReader>>,
+    pub(crate) readers: Arc<Semaphore>,
+}
+
+impl AdminState {
+    /// A control plane that shows `metrics`, what `status` answers and, under [`Self::with_records`],
+    /// request records.
+    #[must_use]
+    pub fn new(
+        token: AdminToken,
+        metrics: Arc<Metrics>,
+        status: impl Fn() -> Status + Send + Sync + 'static,
+        readiness: impl Fn() -> Readiness + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            token: Arc::new(token),
+            metrics,
+            status: Arc::new(status),
+            readiness: Arc::new(readiness),
+            records: None,
+            readers: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+
+    /// The same, with request records.
+    #[must_use]
+    pub fn with_records(
+        mut self,
+        open: impl Fn() -> Result<Box<dyn RecordReader>, StoreError> + Send + Sync + 'static,
+    ) -> Self {
+        self.records = Some(Arc::new(open));
+        self
+    }
+}
+
+impl fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminState").field("records", &self.records.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Whether new requests should be sent here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Readiness {
+    /// The data plane does not listen yet.
+    Starting,
+    /// Yes.
+    Ready,
+    /// The process ends as soon as its requests have.
+    Draining,
+}
+
+/// What `GET /admin/v1/status` answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: &'static str,
+    /// The generation of the configuration in force.
+    pub config_generation: u64,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// Requests that have not ended.
+    pub requests_in_flight: i64,
+    /// Every provider, in the order of the configuration.
+    pub providers: Vec<ProviderStatus>,
+    /// Names of routes.
+    pub routes: Vec<String>,
+    /// What is odd about the configuration but no error.
+    pub warnings: Vec<String>,
+}
+
+/// One provider.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderStatus {
+    /// Its configured name.
+    pub name: String,
+    /// `openai` or `simulated`.
+    pub kind: &'static str,
+    /// Where it comes from: the configuration, a variable, a found engine.
+    pub source: String,
+    /// How many models it lists.
+    pub models: usize,
+}
