@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::floor;
 use crate::load::{Load, Mode, Shape};
 use crate::mock::{self, Behaviour, Fault, Mock};
+use crate::report::{self, Section};
+use crate::run::{self, steady};
 
 /// Measures Pointsman against the least that a proxy can cost.
 #[derive(Debug, Parser)]
@@ -37,6 +39,51 @@ enum Command {
     Mock(MockArgs),
     /// Load on one address for a while; prints what it measured as JSON.
     Load(LoadArgs),
+    /// Compare direct calls, floor, nginx and Pointsman; write the report.
+    Compare(CompareArgs),
+    /// Run for a long time at a share of the ceiling; write the report.
+    Steady(SteadyArgs),
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// The binary under test; absent: the one beside this program.
+    #[arg(long)]
+    pointsman: Option<PathBuf>,
+    /// Compare only floor and nginx.
+    #[arg(long, conflicts_with = "pointsman")]
+    without_pointsman: bool,
+    /// Rounds.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Seconds for each figure.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// The report, which is also printed; `-`: only printed.
+    #[arg(long, default_value = "docs/PERFORMANCE.md")]
+    out: PathBuf,
+    /// The command that the report names.
+    #[arg(long, default_value = "make bench")]
+    command: String,
+}
+
+#[derive(Debug, Args)]
+struct SteadyArgs {
+    /// The binary under test; absent: the one beside this program.
+    #[arg(long)]
+    pointsman: Option<PathBuf>,
+    /// Minutes.
+    #[arg(long, default_value_t = 30.0)]
+    minutes: f64,
+    /// Percent of the ceiling.
+    #[arg(long, default_value_t = 60)]
+    percent: u64,
+    /// The report, which is also printed; `-`: only printed.
+    #[arg(long, default_value = "docs/PERFORMANCE.md")]
+    out: PathBuf,
+    /// The command that the report names.
+    #[arg(long, default_value = "make bench-steady")]
+    command: String,
 }
 
 #[derive(Debug, Args)]
@@ -122,7 +169,47 @@ fn run(command: Command) -> io::Result<()> {
             .block_on(floor::serve(listen, upstream)),
         Command::Mock(args) => single()?.block_on(run_mock(args)),
         Command::Load(args) => single()?.block_on(run_load(args)),
+        Command::Compare(args) => single()?.block_on(run_compare(args)),
+        Command::Steady(args) => single()?.block_on(run_steady(args)),
     }
+}
+
+async fn run_compare(args: CompareArgs) -> io::Result<()> {
+    let measure = Duration::from_secs(args.seconds);
+    let pointsman = if args.without_pointsman { None } else { Some(under_test(args.pointsman)?) };
+    let results = run::compare(&run::Options { pointsman, rounds: args.rounds, measure }).await?;
+    let text = report::compare(&results, &args.command, &today()?);
+    publish(&args.out, Section::Compare, &text)
+}
+
+async fn run_steady(args: SteadyArgs) -> io::Result<()> {
+    let duration = Duration::from_secs_f64(args.minutes * 60.0);
+    let options = steady::Options { pointsman: under_test(args.pointsman)?, duration, percent: args.percent };
+    let text = report::steady(&steady::run(&options).await?, &args.command, &today()?);
+    publish(&args.out, Section::Steady, &text)
+}
+
+fn publish(out: &Path, section: Section, text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")?;
+    if out == Path::new("-") { Ok(()) } else { report::write(out, section, text) }
+}
+
+/// The binary to measure, as an absolute path: servers start in folders of their own.
+fn under_test(given: Option<PathBuf>) -> io::Result<PathBuf> {
+    let path = match given {
+        Some(path) => path,
+        None => std::env::current_exe()?.with_file_name("pointsman"),
+    };
+    path.canonicalize().map_err(|error| {
+        let hint = "hint: cargo build --release -p pointsman";
+        io::Error::new(error.kind(), format!("{}: {error}\n{hint}", path.display()))
+    })
+}
+
+/// The UTC date.
+fn today() -> io::Result<String> {
+    let output = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn single() -> io::Result<tokio::runtime::Runtime> {

@@ -1,0 +1,166 @@
+//! `docs/PERFORMANCE.md`: the generated part between two markers; what people wrote around it stays.
+
+mod table;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use self::table::{judgements, measured};
+use crate::machine;
+use crate::run::figures::Results;
+use crate::run::steady::Steady;
+
+const FRAME: &str = "# Performance
+
+What Pointsman costs, measured against a direct call, nginx and *the floor*: a bare hyper proxy
+(`crates/bench/src/floor.rs`) that only forwards, with the same allocator, profile and runtime.
+
+- `make bench` measures and rewrites the section below. `make bench-steady` runs for half an hour.
+- The gateway has one core to itself; load generator and mock upstream share another.
+- Requests are 1 KB, answers 0.8 KB, and the mock answers at once. Each round starts every server anew.
+- Processor time is what the scheduler counts for all threads of the process, the SQLite writer's too.
+- A chunk's delay counts from the moment at which the mock sent it, by a stamp inside the chunk.
+- A run counts only if the floor is as lean as it should be (processor time at most 1.3 times nginx's), and if
+  afterwards requests sent, access log lines, stored records, tokens and cost are the mock's own to the last digit.
+
+";
+
+/// A section that is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// By `make bench`.
+    Compare,
+    /// By `make bench-steady`.
+    Steady,
+}
+
+impl Section {
+    const fn markers(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Compare => ("<!-- compare: begin -->", "<!-- compare: end -->"),
+            Self::Steady => ("<!-- steady: begin -->", "<!-- steady: end -->"),
+        }
+    }
+}
+
+/// Replaces the section in the file, which is made if it is not there.
+///
+/// # Errors
+/// Where the file cannot be read or written.
+pub fn write(path: &Path, section: Section, text: &str) -> io::Result<()> {
+    let old = match fs::read_to_string(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => FRAME.to_owned(),
+        Err(error) => return Err(error),
+    };
+    fs::write(path, replace(&old, section, text))
+}
+
+fn replace(old: &str, section: Section, text: &str) -> String {
+    let (begin, end) = section.markers();
+    let text = text.trim_end();
+    let new = format!("{begin}\n{text}\n{end}");
+    let place = old.find(begin).and_then(|start| Some((start, old[start..].find(end)? + start + end.len())));
+    match place {
+        Some((start, stop)) => format!("{}{new}{}", &old[..start], &old[stop..]),
+        None => format!("{}\n\n{new}\n", old.trim_end()),
+    }
+}
+
+/// The comparison as Markdown.
+#[must_use]
+pub fn compare(results: &Results, command: &str, date: &str) -> String {
+    let mut text = heading("Comparison", command, date);
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "Medians over {} interleaved rounds, with the extremes in brackets.\n",
+        results.rounds
+    );
+    if !results.apart {
+        text.push_str(
+            "**There is only one core here: gateway and load share it, and latencies mean little.**\n\n",
+        );
+    }
+    if let Some(why) = does_not_count(results) {
+        let _ = writeln!(text, "**This run does not count: {why}.**\n");
+    }
+    text.push_str("| figure | target | measured | |\n|---|---|---|---|\n");
+    for judgement in judgements(results) {
+        let verdict = if judgement.holds { "holds" } else { "**missed**" };
+        let _ =
+            writeln!(text, "| {} | {} | {} | {verdict} |", judgement.what, judgement.target, judgement.found);
+    }
+    text.push_str("\n### As measured\n\n");
+    text.push_str(&measured(results));
+    let sent: u64 = results.checks.iter().map(|check| check.sent).sum();
+    let records: u64 = results.checks.iter().filter_map(|check| check.records).sum();
+    let tokens: u64 = results.checks.iter().map(|check| check.tokens).sum();
+    let _ = write!(
+        text,
+        "\n### Accounts\n\n\
+         {} gateways took {sent} requests: as many access log lines, {records} records where records were on, none \
+         lost. {tokens} tokens and their cost to the nano-dollar are the mock's own. The mock itself was never later \
+         than {:.1} ms with a chunk.\n",
+        results.checks.len(),
+        results.mock_latest.as_secs_f64() * 1000.0,
+    );
+    text
+}
+
+/// The steady run as Markdown.
+#[must_use]
+pub fn steady(steady: &Steady, command: &str, date: &str) -> String {
+    let mut text = heading("Steady run", command, date);
+    let _ = writeln!(
+        text,
+        "{:.0} s at {} requests a second, {} % of the ceiling of {}: {} requests, 0 errors. Latency from the moment a \
+         request was due: p50 {:.0} µs, p99 {:.0} µs. Resident memory {:.1} MiB in the second quarter, {:.1} MiB in \
+         the last ({:.1} to {:.1}).",
+        steady.elapsed.as_secs_f64(),
+        steady.rate,
+        steady.rate * 100 / steady.ceiling.max(1),
+        steady.ceiling,
+        steady.ok,
+        steady.p50_us,
+        steady.p99_us,
+        steady.early.median,
+        steady.late.median,
+        steady.late.min,
+        steady.late.max,
+    );
+    text
+}
+
+/// Why the run proves nothing, if so. Differing accounts end a run before there is a report.
+fn does_not_count(results: &Results) -> Option<&'static str> {
+    if results.nginx.is_none() {
+        return Some("nginx is not installed, so nothing shows that the floor is as lean as it should be");
+    }
+    let lean = judgements(results).iter().filter(|judgement| judgement.floor_check).all(|check| check.holds);
+    (!lean).then_some("the floor costs more than 1.3 times nginx")
+}
+
+fn heading(title: &str, command: &str, date: &str) -> String {
+    let facts: Vec<_> = machine::facts().iter().map(|(name, value)| format!("{name} {value}")).collect();
+    format!("## {title}\n\n`{command}`, {date}; {}.\n\n", facts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_only_its_own_section() {
+        let first = replace("# T\n", Section::Compare, "a");
+        let both = replace(&first, Section::Steady, "b\n");
+        let again = replace(&format!("{both}\nby hand\n"), Section::Compare, "c");
+        assert_eq!(
+            again,
+            "# T\n\n<!-- compare: begin -->\nc\n<!-- compare: end -->\n\n\
+             <!-- steady: begin -->\nb\n<!-- steady: end -->\n\nby hand\n"
+        );
+    }
+}
