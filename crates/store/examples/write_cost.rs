@@ -4,10 +4,10 @@
 
 use std::time::Instant;
 
-use pointsman_core::store::RecordSink;
+use pointsman_core::store::{CostBy, RecordReader, RecordSink};
 use pointsman_core::{RequestId, RequestRecord};
 use pointsman_store::conformance::{START_MS, record};
-use pointsman_store::{Retention, SqliteSink, StoreOptions};
+use pointsman_store::{Retention, SqliteReader, SqliteSink, StoreOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows: u64 = std::env::args().nth(1).map_or(Ok(500_000), |text| text.parse())?;
@@ -38,6 +38,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             path.metadata()?.len() >> 10,
             resident_kib()?
         ));
+        let mut reader = SqliteReader::open(&path)?;
+        for (name, by) in [("total", CostBy::Total), ("by model", CostBy::Model), ("by day", CostBy::Day)] {
+            let asked = Instant::now();
+            let rows = reader.cost(by, None)?;
+            let requests: u64 = rows.iter().map(|row| row.requests).sum();
+            report(&format!("  cost {name} of {requests}: {} ms", asked.elapsed().as_millis()));
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::options::Retention;
 
-/// Most requests deleted after one batch: a few milliseconds, and more than a batch adds.
+/// Requests that one step deletes at most, unless more came in since the last: a few milliseconds.
 pub(crate) const STEP: u64 = 2_000;
 
 /// Free pages that stay in the file: new rows reuse them, which is cheaper than shrinking and growing.
@@ -22,9 +22,16 @@ const DELETE: [&str; 3] = [
     "DELETE FROM requests WHERE id <= ?",
 ];
 
-/// One step: deletes at most [`STEP`] requests beyond the limits.
-pub(crate) fn sweep(conn: &mut Connection, limits: &Retention, newest: RequestId) -> rusqlite::Result<()> {
-    if let Some(last) = last_to_delete(conn, limits, newest)? {
+/// One step: deletes requests beyond the limits. `added` is how many came since the last one: twice
+/// as many may go, so that any limit is reached at any load.
+pub(crate) fn sweep(
+    conn: &mut Connection,
+    limits: &Retention,
+    newest: RequestId,
+    added: usize,
+) -> rusqlite::Result<()> {
+    let step = STEP.max(2 * added as u64);
+    if let Some(last) = last_to_delete(conn, limits, newest, step)? {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut deleted = 0;
         for sql in DELETE {
@@ -43,7 +50,12 @@ pub(crate) fn sweep(conn: &mut Connection, limits: &Retention, newest: RequestId
 }
 
 /// The newest id that goes in this step, if any does.
-fn last_to_delete(conn: &Connection, limits: &Retention, newest: RequestId) -> rusqlite::Result<Option<i64>> {
+fn last_to_delete(
+    conn: &Connection,
+    limits: &Retention,
+    newest: RequestId,
+    step: u64,
+) -> rusqlite::Result<Option<i64>> {
     let mut surplus = 0;
     if let Some(max_rows) = limits.max_rows {
         surplus = pragma(conn, "SELECT rows FROM totals")?.saturating_sub(max_rows);
@@ -51,20 +63,19 @@ fn last_to_delete(conn: &Connection, limits: &Retention, newest: RequestId) -> r
     if let Some(max_bytes) = limits.max_bytes
         && used_bytes(conn)? > max_bytes
     {
-        surplus = STEP;
+        surplus = step;
     }
     if let Some(max_age) = limits.max_age {
         let age_ms = u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX);
         let cutoff = RequestId::first_at(newest.unix_ms().saturating_sub(age_ms)).as_i64();
         let oldest: Option<i64> = conn.prepare_cached(OLDEST)?.query_row([], |row| row.get(0)).optional()?;
         if oldest.is_some_and(|oldest| oldest < cutoff) {
-            let step = nth_oldest(conn, STEP)?.unwrap_or(i64::MAX);
-            let by_age = step.min(cutoff - 1);
-            let by_count = if surplus == 0 { None } else { nth_oldest(conn, surplus.min(STEP))? };
+            let by_age = nth_oldest(conn, step)?.unwrap_or(i64::MAX).min(cutoff - 1);
+            let by_count = if surplus == 0 { None } else { nth_oldest(conn, surplus.min(step))? };
             return Ok(by_count.max(Some(by_age)));
         }
     }
-    if surplus == 0 { Ok(None) } else { nth_oldest(conn, surplus.min(STEP)) }
+    if surplus == 0 { Ok(None) } else { nth_oldest(conn, surplus.min(step)) }
 }
 
 /// The id of the `n`-th oldest request, from 1.

@@ -132,8 +132,9 @@ impl RecordSink for SqliteSink {
         let kept = self.keep(batch);
         self.since_sweep += batch.len();
         if self.since_sweep >= SWEEP_ROWS || self.newest.unix_ms() >= self.swept_ms + SWEEP_MS {
-            (self.since_sweep, self.swept_ms) = (0, self.newest.unix_ms());
-            if let Err(error) = retention::sweep(&mut self.conn, &self.retention, self.newest) {
+            let added = std::mem::take(&mut self.since_sweep);
+            self.swept_ms = self.newest.unix_ms();
+            if let Err(error) = retention::sweep(&mut self.conn, &self.retention, self.newest, added) {
                 tracing::warn!(%error, "old request records could not be deleted");
             }
         }

@@ -66,18 +66,29 @@ fn rows_beyond_the_age_go() {
 
 #[test]
 fn a_lowered_limit_is_reached_in_steps() {
-    let mut store = Store::new(Retention { max_rows: Some(10), ..Retention::UNLIMITED });
+    let mut store = Store::new(Retention::UNLIMITED);
     store.write(1..=STEP * 2 + 1_000);
-    assert_eq!(store.rows(), [STEP + 1_000; 3]);
-    store.write([STEP * 3]);
-    store.write([STEP * 3 + 1]);
-    assert_eq!(store.rows(), [10; 3]);
-    let mut aged = Store::new(Retention { max_age: Some(Duration::ZERO), ..Retention::UNLIMITED });
+    store.sink.set_retention(Retention { max_rows: Some(10), ..Retention::UNLIMITED });
+    for (n, left) in [(1, STEP + 1_001), (2, 1_002), (3, 10)] {
+        store.write([STEP * 3 + n]);
+        assert_eq!(store.rows(), [left; 3]);
+    }
+    let mut aged = Store::new(Retention::UNLIMITED);
     aged.write(1..=STEP + 500);
-    assert_eq!(aged.rows(), [500; 3]);
-    aged.write([]);
-    aged.write([STEP + 501]);
-    assert_eq!(aged.rows(), [1; 3]);
+    aged.sink.set_retention(Retention { max_age: Some(Duration::ZERO), ..Retention::UNLIMITED });
+    for (n, left) in [(1, 501), (2, 1)] {
+        aged.write([STEP + 500 + n]);
+        assert_eq!(aged.rows(), [left; 3]);
+    }
+}
+
+#[test]
+fn batches_larger_than_a_step_do_not_outrun_it() {
+    let mut store = Store::new(Retention { max_rows: Some(100), ..Retention::UNLIMITED });
+    for start in (1..=STEP * 6).step_by(STEP as usize * 2) {
+        store.write(start..start + STEP * 2);
+        assert_eq!(store.rows(), [100; 3]);
+    }
 }
 
 #[test]

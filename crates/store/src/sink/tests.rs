@@ -215,3 +215,29 @@ fn readers_see_each_batch_while_the_sink_lives() {
     drop(reader);
     assert_eq!(count(&path), 20);
 }
+
+#[test]
+fn two_servers_and_a_reader_share_a_file() {
+    let (_folder, path, sink) = store();
+    drop(sink);
+    let path_of = &path;
+    let server = |parity: u64| {
+        let mut sink = SqliteSink::open(path_of, StoreOptions::default()).unwrap();
+        for n in 0..50 {
+            sink.write(&batch([n * 4 + parity, n * 4 + 2 + parity])).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        let servers = [1, 2].map(|parity| scope.spawn(move || server(parity)));
+        let mut reader = SqliteReader::open(&path).unwrap();
+        let mut last = 0;
+        while servers.iter().any(|server| !server.is_finished()) {
+            let rows = reader.cost(CostBy::Total, None).unwrap();
+            let now = rows.first().map_or(0, |row| row.requests);
+            // Batches are seen whole.
+            assert!(now >= last && now % 2 == 0, "{last} then {now}");
+            last = now;
+        }
+    });
+    assert_eq!(count(&path), 200);
+}
