@@ -1,0 +1,187 @@
+//! `pointsman serve`: wires everything together, runs it, and takes it down in good order.
+
+mod admin;
+mod banner;
+mod engines;
+mod listen;
+mod signals;
+mod world;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointsman_config::{AccessLog as AccessLogTarget, LogFormat, Settings, discover_env};
+use pointsman_core::Clock;
+use pointsman_core::store::RecordSink;
+use pointsman_gateway::{Gateway, Recorder, RecorderThread, SimulatedConnect};
+use pointsman_providers::vendors;
+use pointsman_store::{Retention, SqliteSink, StoreOptions};
+use pointsman_telemetry::{AccessLog, Metrics, init_logging};
+use pointsman_transport::connect::TcpConnect;
+use pointsman_transport::{Drain, ServeOptions, Upstreams, serve, tls};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use self::admin::Watched;
+use self::banner::Banner;
+use self::signals::Signals;
+use self::world::World;
+use crate::cli;
+use crate::commands::records::DATABASE;
+use crate::failure::Failure;
+use crate::output;
+
+/// Largest request head, in bytes. Also the read buffer of a connection, so it bounds memory.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// Most header fields of a request.
+const MAX_HEADERS: usize = 100;
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
+/// Runs the server until it is told to end.
+pub(crate) fn run(args: &cli::Serve) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    runtime.block_on(Box::pin(serve_until_told(args)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let world = World::open(args, upstreams(clock)?, metrics.clone())?;
+    let settings = world.current().load().settings.clone();
+    start_logging(&settings)?;
+
+    let mut signals =
+        Signals::catch().map_err(|error| Failure::new(format!("cannot catch signals: {error}")))?;
+    let listeners = listen::open(&settings.server.listen)?;
+    let admin_listener = listen::open(&[settings.server.admin])?;
+    let bound = addresses(&listeners)?;
+    let admin_bound = addresses(&admin_listener)?;
+    let data_dir = &settings.data.dir;
+    std::fs::create_dir_all(data_dir).map_err(|error| {
+        Failure::new(format!("cannot create {}: {error}", data_dir.display()))
+            .hint("choose another folder with `--data-dir`")
+    })?;
+    let (recorder, recording) = start_recorder(&settings, &metrics)?;
+
+    let drain = Drain::default();
+    let gateway = Gateway::new(world.current().clone(), clock, recorder, metrics.clone(), drain.clone());
+    let mut servers = JoinSet::new();
+    let options = ServeOptions {
+        connections: Arc::new(Semaphore::new(settings.server.max_connections)),
+        header_timeout: settings.server.header_timeout,
+        max_head_bytes: MAX_HEAD_BYTES,
+        max_headers: MAX_HEADERS,
+    };
+    for listener in listeners {
+        let gateway = gateway.clone();
+        servers.spawn(serve(listener, move |_peer| gateway.service(), options.clone(), drain.clone()));
+    }
+    let watched = Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, clock };
+    let token_file = admin::start(&mut servers, admin_listener, &watched)?;
+
+    // The listeners are open; looking for engines delays only the banner, and not for long.
+    world.look_for_engines().await;
+    let watching = tokio::spawn(world.clone().watch());
+    announce(args, &world, &bound, &admin_bound, &token_file)?;
+
+    let signal = signals.end().await;
+    let limit = settings.server.drain_timeout;
+    tracing::info!(signal, limit_s = limit.as_secs(), "draining: no new connections, requests may finish");
+    watching.abort();
+    drain.start();
+    let finished = timeout(limit, async {
+        while servers.join_next().await.is_some() {}
+        gateway.finish().await;
+    });
+    tokio::select! {
+        done = finished => if done.is_err() {
+            tracing::warn!("requests were still running when the time to drain was over");
+            servers.abort_all();
+            while servers.join_next().await.is_some() {}
+        },
+        signal = signals.end() => tracing::warn!(signal, "told to end a second time: not waiting for requests"),
+    }
+    drop(gateway);
+    // Everything that was settled is written before the process ends.
+    tokio::task::spawn_blocking(move || recording.join())
+        .await
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+fn start_logging(settings: &Settings) -> Result<(), Failure> {
+    let format = match settings.log.format {
+        LogFormat::Text => pointsman_telemetry::LogFormat::Text,
+        LogFormat::Json => pointsman_telemetry::LogFormat::Json,
+    };
+    init_logging(&settings.log.level, format).map_err(|error| Failure::new(error.to_string()))
+}
+
+fn start_recorder(
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+) -> Result<(Recorder, RecorderThread), Failure> {
+    let mut sinks: Vec<Box<dyn RecordSink>> = Vec::new();
+    if settings.data.records {
+        let retention = Retention {
+            max_age: Some(Duration::from_secs(u64::from(settings.data.retention_days) * SECONDS_PER_DAY)),
+            max_rows: Some(settings.data.max_rows),
+            ..Retention::default()
+        };
+        let options = StoreOptions { retention, ..StoreOptions::default() };
+        sinks.push(Box::new(SqliteSink::open(settings.data.dir.join(DATABASE), options)?));
+    }
+    match &settings.log.access {
+        AccessLogTarget::Off => {}
+        AccessLogTarget::Stdout => sinks.push(Box::new(AccessLog::stdout())),
+        AccessLogTarget::File(path) => sinks.push(Box::new(AccessLog::file(path)?)),
+    }
+    Recorder::start(sinks, metrics.clone()).map_err(|error| Failure::new(format!("cannot start: {error}")))
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, Failure> {
+    let addresses: Result<_, _> = listeners.iter().map(TcpListener::local_addr).collect();
+    addresses.map_err(|error| Failure::new(format!("cannot listen: {error}")))
+}
+
+fn announce(
+    args: &cli::Serve,
+    world: &World,
+    bound: &[SocketAddr],
+    admin: &[SocketAddr],
+    token_file: &Path,
+) -> Result<(), Failure> {
+    let snapshot = world.current().load();
+    let sources = world::sources(args)?;
+    let found = discover_env(|name| sources.environment.get(name), vendors());
+    let unusable: Vec<_> = found
+        .iter()
+        .filter(|found| !found.usable() && snapshot.settings.discovery.env)
+        .map(|found| (found.vendor.name, found.variable))
+        .collect();
+    let database = snapshot.settings.data.records.then(|| snapshot.settings.data.dir.join(DATABASE));
+    let banner = Banner {
+        listening: bound,
+        snapshot: &snapshot,
+        unusable: &unusable,
+        config: sources.file.as_ref().map(|(path, _)| path.as_path()),
+        database: database.as_deref(),
+        admin: admin.first().copied().unwrap_or(snapshot.settings.server.admin),
+        token_file,
+    };
+    output::print(&banner.to_string())
+}
+
+/// The registry of upstream connections: TCP and TLS, and the simulated provider in memory.
+fn upstreams(clock: Clock) -> Result<Arc<Upstreams>, Failure> {
+    let tls = tls::client_config().map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
+    Ok(Arc::new(Upstreams::new(Arc::new(SimulatedConnect::new(TcpConnect::new(tls), clock)))))
+}
