@@ -81,7 +81,7 @@ pub fn prepare(
     let mut places = Vec::new();
     let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places);
     naming::aliases(&mut builder, root.aliases.0, &mut places);
-    let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places)).ok();
+    let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places, &providers)).ok();
 
     let mut warnings = Vec::new();
     let keys = Keys::new(check.keys(root.keys.0.sound, resolver.as_ref(), &mut warnings));

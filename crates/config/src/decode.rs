@@ -37,6 +37,8 @@ pub(crate) struct Context {
     /// Name, and whether it has more than one line.
     sources: Vec<(Arc<str>, bool)>,
     errors: Vec<(Place, ConfigError)>,
+    /// Optional keys that count as absent because their error was told.
+    holes: usize,
 }
 
 impl Context {
@@ -83,6 +85,15 @@ impl Context {
     /// How many errors there are so far.
     pub(crate) fn count(&self) -> usize {
         self.errors.len()
+    }
+
+    /// How many optional keys count as absent so far although they are there.
+    pub(crate) fn holes(&self) -> usize {
+        self.holes
+    }
+
+    pub(crate) fn hole(&mut self) {
+        self.holes += 1;
     }
 
     /// All errors in the order of writing, if there are any.

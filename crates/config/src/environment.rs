@@ -93,14 +93,14 @@ mod tests {
     fn the_process_wins_over_the_file_and_nothing_is_printed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".env");
-        std::fs::write(&path, "# keys\nA=from file\nexport B=\"quoted # value\"\nC=\n").unwrap();
-        let environment: Environment = [("A", "from process")].into_iter().collect();
+        std::fs::write(&path, "# keys\nA=from_file\nexport B=\"quoted # value\"\nC=\n").unwrap();
+        let environment: Environment = [("A", "from-process")].into_iter().collect();
         let environment = environment.with_dotenv(&path).unwrap();
-        assert_eq!(environment.get("A"), Some("from process"));
+        assert_eq!(environment.get("A"), Some("from-process"));
         assert_eq!(environment.get("B"), Some("quoted # value"));
         assert_eq!(environment.get("C"), None);
         assert!(std::env::var("B").is_err());
-        assert!(!format!("{environment:?}").contains("process\""));
+        assert!(!format!("{environment:?}").contains("from-process"));
 
         std::fs::write(&path, "A=1\nsk-secret without assignment\n").unwrap();
         let text = Environment::default().with_dotenv(&path).unwrap_err().to_string();

@@ -7,8 +7,6 @@ use std::sync::Arc;
 const SHORTLIST: usize = 24;
 /// How many bytes of an unknown name are looked at.
 const MAX_QUERY: usize = 128;
-/// Jaro-Winkler similarity below which a name is no help.
-const MIN_SIMILARITY: f64 = 0.6;
 
 /// All names that may be offered, with their sketches.
 #[derive(Debug, Default)]
@@ -25,8 +23,8 @@ impl Closest {
         Self { names }
     }
 
-    /// The `count` closest names, closest first; fewer where nothing is near.
-    pub(crate) fn find(&self, query: &str, count: usize) -> Vec<Arc<str>> {
+    /// The `count` closest names, closest first, none of them less similar than `least` (0 to 1).
+    pub(crate) fn find(&self, query: &str, count: usize, least: f64) -> Vec<Arc<str>> {
         let query = truncate(query, MAX_QUERY).to_ascii_lowercase();
         let wanted = sketch(&query);
         let mut shortlist: Vec<(u32, &Arc<str>)> =
@@ -37,7 +35,7 @@ impl Closest {
         }
         let mut scored: Vec<(f64, &Arc<str>)> =
             shortlist.into_iter().map(|(_, name)| (similarity(&query, name), name)).collect();
-        scored.retain(|(score, _)| *score >= MIN_SIMILARITY);
+        scored.retain(|(score, _)| *score >= least);
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
         scored.into_iter().take(count).map(|(_, name)| Arc::clone(name)).collect()
     }
@@ -81,7 +79,7 @@ mod tests {
 
     fn closest(names: &[&str], query: &str) -> Vec<String> {
         let names = Closest::new(names.iter().map(|name| Arc::from(*name)));
-        names.find(query, 3).iter().map(ToString::to_string).collect()
+        names.find(query, 3, 0.6).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -103,6 +101,6 @@ mod tests {
     fn the_right_one_of_thousands_survives_the_shortlist() {
         let names: Vec<String> = (0..5_000).map(|n| format!("p{}/model-{n:04}-instruct", n % 50)).collect();
         let names = Closest::new(names.iter().map(|name| Arc::from(name.as_str())));
-        assert_eq!(&*names.find("model-4321-instrct", 1)[0], "p21/model-4321-instruct");
+        assert_eq!(&*names.find("model-4321-instrct", 1, 0.0)[0], "p21/model-4321-instruct");
     }
 }

@@ -65,6 +65,12 @@ pub enum BuildErrorKind {
     /// A name that leads nowhere.
     #[error("{}", headline(.0))]
     Resolve(ResolveError),
+    /// `model:` with the name of a route or an alias.
+    #[error("`{name}` is a route or an alias, not a model")]
+    NotAModel {
+        /// As written.
+        name: Box<str>,
+    },
     /// `route:` with a name that no route has.
     #[error("no route is named `{name}`")]
     UnknownRoute {
@@ -118,10 +124,13 @@ impl BuildErrorKind {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Resolve(ResolveError::Unknown { closest, enable, .. }) => {
-                let text = Advice(closest, enable.as_deref()).to_string();
-                (!text.is_empty()).then(|| text.trim_start_matches([';', ' ']).to_owned())
+            Self::Resolve(ResolveError::Unknown { enable: Some(variable), .. }) => {
+                Some(format!("setting {variable} would enable it"))
             }
+            Self::Resolve(ResolveError::Unknown { closest, .. }) => {
+                (!closest.is_empty()).then(|| format!("did you mean {}?", List(closest)))
+            }
+            Self::NotAModel { name } => Some(format!("write `{name}` alone, without `model:`")),
             Self::Resolve(ResolveError::Ambiguous { choices, .. }) => {
                 Some(format!("write one of {}", List(choices)))
             }

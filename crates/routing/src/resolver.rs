@@ -146,7 +146,7 @@ impl Resolver {
     /// Up to `count` known names that are close to `name`, closest first.
     #[must_use]
     pub fn closest(&self, name: &str, count: usize) -> Vec<Arc<str>> {
-        self.closest.find(name, count)
+        self.closest.find(name, count, 0.0)
     }
 
     pub(crate) fn route_node(&self, id: RouteId) -> Option<&Node> {
@@ -156,7 +156,7 @@ impl Resolver {
     pub(crate) fn unknown(&self, name: &str) -> ResolveError {
         ResolveError::Unknown {
             name: truncate(name, MAX_ECHO).into(),
-            closest: self.closest.find(name, CLOSEST),
+            closest: self.closest.find(name, CLOSEST, 0.0),
             enable: (self.enable)(name),
         }
     }

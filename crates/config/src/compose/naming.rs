@@ -7,7 +7,7 @@ use pointsman_providers::{Mode, Support, catalogue, vendor, vendors};
 use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec};
 
 use crate::compose::parts::Prepared;
-use crate::decode::{Context, Named};
+use crate::decode::{Context, Named, similar};
 use crate::domain::{Provider, RouteOptions};
 use crate::raw::{self, number};
 use crate::validate::Checker;
@@ -93,24 +93,32 @@ pub(super) fn aliases(builder: &mut Builder, written: Named<Spanned<String>>, pl
     }
 }
 
-pub(super) fn tell(cx: &mut Context, errors: Vec<BuildError>, places: &[Place]) {
+pub(super) fn tell(cx: &mut Context, errors: Vec<BuildError>, places: &[Place], providers: &[Prepared]) {
     for BuildError { place, kind } in errors {
         let place = places.get(place as usize).copied().unwrap_or_default();
         let hint = match &kind {
             // A first segment that is a known vendor says more than names that look alike.
-            BuildErrorKind::Resolve(error) => missing_provider(error.name()).or_else(|| kind.hint()),
+            BuildErrorKind::Resolve(error) => {
+                missing_provider(error.name(), providers).or_else(|| kind.hint())
+            }
             _ => kind.hint(),
         };
         cx.fail_with::<()>(place, kind.to_string(), hint);
     }
 }
 
-/// For `ollama/…` and the like: engines are found at run time only, so a route must not rest on them.
-fn missing_provider(name: &str) -> Option<String> {
-    let (first, _) = name.split_once('/')?;
-    let engine = pointsman_providers::engines().iter().find(|engine| engine.name == first)?;
-    Some(format!(
-        "add `{}: {{}}` to `providers`: routes and aliases need providers that are always there",
-        engine.name
-    ))
+/// Engines are found at run time only, so that a route must not rest on them; and a misspelt provider
+/// is a better guess than models whose names look alike.
+fn missing_provider(name: &str, providers: &[Prepared]) -> Option<String> {
+    let (first, model) = name.split_once('/')?;
+    if providers.iter().any(|prepared| &*prepared.name == first) || vendor(first).is_some() {
+        return None;
+    }
+    if pointsman_providers::engines().iter().any(|engine| engine.name == first) {
+        return Some(format!(
+            "add `{first}: {{}}` to `providers`: routes and aliases need what is always there"
+        ));
+    }
+    let names = providers.iter().map(|prepared| &*prepared.name);
+    similar(first, names).map(|provider| format!("did you mean `{provider}/{model}`?"))
 }

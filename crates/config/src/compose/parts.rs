@@ -115,6 +115,11 @@ fn upstream(
     spec: &ProviderSpec,
     upstreams: &Upstreams,
 ) -> Option<(Arc<Upstream>, Targets)> {
+    // The errors below repeat the URL.
+    if spec.base_url.contains('@') {
+        let message = "a base URL must not hold credentials";
+        return check.cx.fail_hint(spec.base_url_place, message, "write them as `keys`");
+    }
     let config = UpstreamConfig { base_url: spec.base_url.clone(), connect_timeout: spec.timeouts.connect };
     let upstream = match upstreams.get(&config) {
         Ok(upstream) => upstream,

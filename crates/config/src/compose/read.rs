@@ -50,6 +50,6 @@ fn put(cx: &mut Context, tree: &mut Node, path: &[String], node: Node) {
         let hint = "sections and keys are separated by two underscores: `POINTSMAN__SERVER__LISTEN`";
         cx.fail_hint::<()>(place, "a part of the name is empty", hint);
     } else if let Err(error) = yaml::apply(tree, path, node) {
-        cx.fail::<()>(place, format!("`{}` is no map that could hold this", error.path));
+        cx.fail::<()>(place, format!("`{}` is no map that could hold this", error.path.to_lowercase()));
     }
 }

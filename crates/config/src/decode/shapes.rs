@@ -7,10 +7,18 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::{Context, Decode};
 use crate::yaml::{Node, Spanned, Value};
 
-/// A key that is absent or null.
+/// A key that may be absent or null. One that is wrong counts as absent, so that the others are checked
+/// as well; the context counts such holes.
 impl<T: Decode> Decode for Option<T> {
     fn decode(node: &Node, cx: &mut Context) -> Option<Self> {
-        if node.is_null() { Some(None) } else { T::decode(node, cx).map(Some) }
+        if node.is_null() {
+            return Some(None);
+        }
+        let value = T::decode(node, cx);
+        if value.is_none() {
+            cx.hole();
+        }
+        Some(value)
     }
 
     fn absent() -> Option<Self> {
@@ -82,7 +90,8 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     }
 }
 
-/// A map whose keys are names, in the order of writing. `None`: an element whose error was told.
+/// A map whose keys are names, in the order of writing. `None`: an element with holes, which further
+/// checks would only misunderstand.
 #[derive(Debug)]
 pub(crate) struct Named<T>(pub(crate) Vec<(Spanned<String>, Option<T>)>);
 
@@ -99,7 +108,9 @@ impl<T: Decode> Decode for Named<T> {
             if entry.key.value.is_empty() {
                 cx.fail::<()>(entry.key.place, "a name must not be empty");
             }
-            (entry.key.clone(), T::decode(&entry.value, cx))
+            let holes = cx.holes();
+            let value = T::decode(&entry.value, cx).filter(|_| cx.holes() == holes);
+            (entry.key.clone(), value)
         });
         Some(Self(decoded.collect()))
     }

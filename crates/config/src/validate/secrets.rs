@@ -1,7 +1,8 @@
 //! Reading secrets from where the file says they are.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -26,9 +27,7 @@ impl Checker<'_> {
             Secret::File { path, place } => {
                 let path = self.path(path);
                 let mut text = Zeroizing::new(String::new());
-                let read = File::open(&path)
-                    .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
-                let problem = match read {
+                let problem = match read(&path, &mut text) {
                     Err(error) => error.to_string(),
                     Ok(_) if text.len() as u64 > MAX_FILE_BYTES => "longer than 64 KiB".to_owned(),
                     Ok(_) if text.trim().is_empty() => "empty".to_owned(),
@@ -38,4 +37,12 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Regular files only: a pipe would block, and be empty at the next reload.
+fn read(path: &Path, text: &mut String) -> io::Result<usize> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(text)
 }

@@ -130,7 +130,6 @@ impl Builder {
             self.copy(size, span)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
-        let place = self.place(span);
         let Some(frame) = self.stack.last_mut() else {
             self.root = Some(node);
             return Ok(());
@@ -140,7 +139,7 @@ impl Builder {
             Content::List(list) => list.push(node),
             Content::Map { entries, seen, key } => match key.take() {
                 Some(key) => entries.push(Entry { key, value: node }),
-                None => *key = Some(new_key(node, entries, seen, place)?),
+                None => *key = Some(new_key(node, entries, seen)?),
             },
         }
         Ok(())
@@ -180,10 +179,13 @@ fn new_key(
     node: Node,
     entries: &[Entry],
     seen: &mut HashSet<String>,
-    place: Place,
 ) -> Result<Spanned<String>, SyntaxError> {
     let Value::Scalar { text, .. } = node.value else {
-        return Err(SyntaxError { place, message: "a key must be a text".to_owned(), hint: None });
+        return Err(SyntaxError {
+            place: node.place,
+            message: "a key must be a text".to_owned(),
+            hint: None,
+        });
     };
     let double = match entries.len() {
         0..SMALL_MAP => entries.iter().any(|entry| entry.key.value == text),

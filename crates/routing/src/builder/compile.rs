@@ -17,6 +17,8 @@ const MAX_DEPTH: u32 = 64;
 const MAX_LEAVES: u64 = 1_000;
 /// How many close names an error offers.
 const CLOSEST: usize = 3;
+/// Jaro-Winkler similarity below which a name is no help.
+const SIMILAR: f64 = 0.6;
 
 pub(super) fn run(builder: Builder) -> Result<Resolver, Vec<BuildError>> {
     let short = builder.short_names();
@@ -141,6 +143,9 @@ impl Compiler {
                 let error = ResolveError::Ambiguous { name: name.into(), choices };
                 self.fail(place, BuildErrorKind::Resolve(error))
             }
+            None if self.builder.taken.contains_key(name) => {
+                self.fail(place, BuildErrorKind::NotAModel { name: name.into() })
+            }
             None => self.unknown(name, place),
         }
     }
@@ -150,7 +155,7 @@ impl Compiler {
             return Some(Node::Route(*id));
         }
         let routes = self.builder.taken.iter().filter(|(_, named)| matches!(named, Named::Route(_)));
-        let closest = Closest::new(routes.map(|(name, _)| Arc::clone(name))).find(name, CLOSEST);
+        let closest = Closest::new(routes.map(|(name, _)| Arc::clone(name))).find(name, CLOSEST, SIMILAR);
         self.fail(place, BuildErrorKind::UnknownRoute { name: truncate(name, 100).into(), closest })
     }
 
@@ -202,7 +207,7 @@ impl Compiler {
         });
         let error = ResolveError::Unknown {
             name: truncate(name, 100).into(),
-            closest: closest.find(name, CLOSEST),
+            closest: closest.find(name, CLOSEST, SIMILAR),
             enable: (builder.enable)(name),
         };
         self.fail(place, BuildErrorKind::Resolve(error))

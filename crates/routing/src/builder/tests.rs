@@ -190,6 +190,7 @@ fn every_error_is_reported_with_its_place() {
     builder.route("b", 2, node(12, NodeKind::First(Vec::new())));
     builder.route("c", 3, split(vec![(0, name("gpt-4o"))]));
     builder.route("d", 4, node(14, NodeKind::Route("x".into())));
+    builder.route("i", 15, node(15, NodeKind::Model("f".into())));
     builder.route("openai/e", 5, name("gpt-4o"));
     builder.route("a", 6, name("gpt-4o"));
     builder.alias("f", "gpt-oss", 8);
@@ -207,6 +208,7 @@ fn every_error_is_reported_with_its_place() {
             (12, "`first` needs at least one element".to_owned()),
             (7, "a weight of 0 would never be drawn".to_owned()),
             (14, "no route is named `x`".to_owned()),
+            (15, "`f` is a route or an alias, not a model".to_owned()),
         ]
     );
 }

@@ -1,0 +1,178 @@
+//! What a sound configuration becomes: discovery, names, providers, keys.
+
+use pointsman_core::Operation;
+
+use super::{World, candidates};
+use crate::domain::ProviderSource;
+use crate::{AccessLog, OnDisconnect};
+
+#[test]
+fn without_anything_the_simulated_provider_answers_any_name() {
+    let snapshot = World::new(&[("HOME", "/home/me")]).sound("");
+    assert!(snapshot.simulated_only());
+    assert!(snapshot.keys.is_empty());
+    assert_eq!(candidates(&snapshot, "gpt-4o"), ["+sim/gpt-4o"]);
+    assert_eq!(candidates(&snapshot, "any/thing:at-all"), ["+sim/any/thing:at-all"]);
+    let simulated = snapshot.provider_named("sim").unwrap();
+    assert!(simulated.simulated());
+    assert_eq!(simulated.target(Operation::Chat), "/v1/chat/completions");
+    assert_eq!(snapshot.settings.data.dir.to_str(), Some("/home/me/.local/share/pointsman"));
+    assert_eq!(snapshot.generation, 1);
+}
+
+#[test]
+fn keys_in_the_environment_make_providers() {
+    let world = World::new(&[("OPENAI_API_KEY", " sk-a \n"), ("AWS_ACCESS_KEY_ID", "AKIA")]);
+    let snapshot = world.sound("");
+    let names: Vec<_> = snapshot.providers.iter().map(|provider| &*provider.name).collect();
+    assert_eq!(names, ["openai", "sim"]);
+    let openai = &snapshot.providers[0];
+    assert_eq!(openai.source, ProviderSource::Environment("OPENAI_API_KEY".into()));
+    let value = openai.authorization(7).unwrap();
+    assert!(value.is_sensitive());
+    assert_eq!(value, "Bearer sk-a");
+    assert!(!format!("{snapshot:?}").contains("sk-a"));
+
+    assert_eq!(candidates(&snapshot, "gpt-4o"), ["openai/gpt-4o"]);
+    assert_eq!(candidates(&snapshot, "openai/gpt-99"), ["+openai/gpt-99"]);
+    assert_eq!(candidates(&snapshot, "sim/x"), ["+sim/x"]);
+    let unknown = &candidates(&snapshot, "claude-haiku-4-5")[0];
+    assert!(unknown.starts_with("error: no model, route or alias is named `claude-haiku-4-5`; closest: "));
+    assert!(unknown.ends_with("; setting ANTHROPIC_API_KEY would enable it"), "{unknown}");
+    assert!(candidates(&snapshot, "groq/x")[0].ends_with("setting GROQ_API_KEY would enable it"));
+
+    let id = snapshot.resolver.deployments().position(|(_, key)| &*key.model == "gpt-4o").unwrap();
+    let deployment = &snapshot.deployments[id];
+    assert_eq!(deployment.model_json, "\"gpt-4o\"");
+    assert!(deployment.price.as_ref().is_some_and(|price| !price.is_free()));
+}
+
+#[test]
+fn discovery_can_be_turned_off_and_gives_way_to_the_file() {
+    let world = World::new(&[("OPENAI_API_KEY", "sk-a"), ("MINE", "sk-b")])
+        .engine("ollama", "http://127.0.0.1:11434/v1", &["llama3:8b", "nomic"])
+        .engine("vllm", "http://127.0.0.1:8000/v1", &["qwen"]);
+    let snapshot = world.sound("discovery: { env: false, engines: false }");
+    assert!(snapshot.simulated_only());
+
+    let snapshot = world.sound(
+        "providers:
+  work: { vendor: openai, keys: { env: MINE }, models: [gpt-4o], headers: { x-team: a, x-key: { env: MINE } } }
+  box: { base_url: 'http://localhost:8000/v1/', local: true, region: eu, tags: fast }",
+    );
+    let names: Vec<_> = snapshot.providers.iter().map(|provider| &*provider.name).collect();
+    assert_eq!(names, ["work", "box", "ollama", "sim"]);
+    assert_eq!(candidates(&snapshot, "llama3:8b"), ["ollama/llama3:8b"]);
+    assert_eq!(candidates(&snapshot, "gpt-4o"), ["work/gpt-4o"]);
+    assert!(candidates(&snapshot, "work/gpt-4o-mini")[0].starts_with("error"));
+    assert_eq!(candidates(&snapshot, "box/anything"), ["+box/anything"]);
+    let work = snapshot.provider_named("work").unwrap();
+    assert_eq!(work.headers[0].1, "a");
+    assert!(work.headers[1].1.is_sensitive() && work.headers[1].1 == "sk-b");
+    assert_eq!(&*work.base_url, "https://api.openai.com/v1");
+    let local = snapshot.provider_named("ollama").unwrap();
+    assert!(local.local && !local.open_ended && local.auth.is_empty());
+}
+
+#[test]
+fn prices_are_free_known_or_unknown() {
+    let world = World::new(&[("OPENAI_API_KEY", "a")]);
+    let snapshot = world.sound(
+        "providers:
+  openai: { models: [gpt-4o, gpt-unheard-of] }
+  box: { base_url: 'http://box/v1', local: true, models: [m] }
+  other: { base_url: 'https://other/v1', models: [gpt-4o] }",
+    );
+    let price = |name: &str| {
+        let deployment = snapshot.deployments.iter().find(|deployment| &*deployment.name == name).unwrap();
+        deployment.price.as_ref().map(|price| price.is_free())
+    };
+    assert_eq!(price("openai/gpt-4o"), Some(false));
+    assert_eq!(price("openai/gpt-unheard-of"), None);
+    assert_eq!(price("box/m"), Some(true));
+    assert_eq!(price("other/gpt-4o"), None);
+    let ambiguous = &candidates(&snapshot, "gpt-4o")[0];
+    assert_eq!(ambiguous, "error: `gpt-4o` is ambiguous: name one of `openai/gpt-4o`, `other/gpt-4o`");
+}
+
+#[test]
+fn routes_aliases_and_options_arrive() {
+    let world = World::new(&[("OPENAI_API_KEY", "a"), ("GROQ_API_KEY", "b")]);
+    let snapshot = world.sound(
+        "routes:
+  plain: openai/gpt-4o
+  fast:
+    first:
+      - groq/llama-x
+      - split: [{ weight: 1, to: openai/gpt-4o-mini }, { weight: 3, to: { route: plain } }]
+    on_disconnect: finish
+    store_bodies: true
+    timeouts: { total: 20s, first_token: 500ms }
+    retry: { attempts: 1, total_attempts: 3, base: 100ms, cap: 1s }
+aliases: { quick: fast, quicker: quick }",
+    );
+    let plan = candidates(&snapshot, "quicker");
+    assert_eq!(plan[0], "groq/llama-x");
+    assert_eq!(plan.len(), 3);
+    let id = snapshot.resolver.routes().position(|name| &**name == "fast").unwrap();
+    let route = snapshot.route(Some(pointsman_routing::RouteId(id as u32)));
+    assert_eq!(route.on_disconnect, OnDisconnect::Finish);
+    assert!(route.store_bodies);
+    assert_eq!(route.retry.max_attempts_total, 3);
+    let timeouts = route.timeouts.over(&snapshot.providers[0].timeouts);
+    assert_eq!(timeouts.total.as_secs(), 20);
+    assert_eq!(timeouts.first_token.as_millis(), 500);
+    assert_eq!(timeouts.connect, snapshot.providers[0].timeouts.connect);
+    assert!(!snapshot.route(None).store_bodies);
+}
+
+#[test]
+fn keys_find_their_principal_and_say_what_it_may_use() {
+    let hash = |digit: u8| [digit * 17; 32];
+    let snapshot = World::new(&[("OPENAI_API_KEY", "a")]).sound(
+        "keys:
+  - { id: a, sha256: '1111111111111111111111111111111111111111111111111111111111111111', models: [gpt-4o, gone], team: t }
+  - { id: b, sha256: 2222222222222222222222222222222222222222222222222222222222222222, organisation: 12 }",
+    );
+    let a = snapshot.keys.find(&hash(1)).unwrap();
+    assert_eq!(a.key.as_deref(), Some("a"));
+    assert_eq!(a.team.as_deref(), Some("t"));
+    assert!(a.may_use("gpt-4o") && a.may_use("openai/gpt-4o") && !a.may_use("openai/gpt-4o-mini"));
+    let b = snapshot.keys.find(&hash(2)).unwrap();
+    assert_eq!(b.organisation.as_deref(), Some("12"));
+    assert!(b.may_use("anything"));
+    assert!(snapshot.keys.find(&hash(3)).is_none());
+    assert_eq!(snapshot.warnings, ["key `a` allows `gone`, which no model, route or alias is named"]);
+}
+
+#[test]
+fn overrides_win_over_the_file_and_take_yaml() {
+    let world = World::new(&[
+        ("POINTSMAN__SERVER__LISTEN", "[::1]:9"),
+        ("POINTSMAN__LOG", "{ access: stdout }"),
+        ("POINTSMAN__PROVIDERS__MY_BOX__MODELS", "[a, b]"),
+    ])
+    .over("--data-dir", "data.dir", &["/tmp/x: y"]);
+    let snapshot = world.sound("log: { level: debug }\nproviders: { my-box: { base_url: 'http://x/v1' } }");
+    assert_eq!(snapshot.settings.server.listen, ["[::1]:9".parse().unwrap()]);
+    assert_eq!(snapshot.settings.log.access, AccessLog::Stdout);
+    assert_eq!(snapshot.settings.log.level, "info");
+    assert_eq!(snapshot.settings.data.dir.to_str(), Some("/tmp/x: y"));
+    assert_eq!(candidates(&snapshot, "b"), ["my-box/b"]);
+}
+
+#[test]
+fn secrets_come_from_files_beside_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("key"), "sk-file\n").unwrap();
+    let path = dir.path().join("pointsman.yaml");
+    let world = World::new(&[]);
+    let input = crate::Input {
+        file: Some(crate::ConfigFile { path: &path, text: "providers: { openai: { keys: { file: key } } }" }),
+        environment: &world.environment,
+        overrides: &[],
+        engines: &[],
+    };
+    let snapshot = crate::prepare(&input, &world.upstreams, None).unwrap();
+    assert_eq!(snapshot.providers[0].authorization(0).unwrap(), "Bearer sk-file");
+}
