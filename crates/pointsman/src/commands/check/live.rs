@@ -1,0 +1,182 @@
+//! `pointsman check --live`: each provider is called once with each of its keys, by the cheapest request
+//! there is: the list of models, and where a key can run out of money, one token of a cheap model.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{HeaderMap, HeaderValue, Method};
+use pointsman_config::{Provider, Snapshot};
+use pointsman_core::{Cost, Operation, Usage};
+use pointsman_providers::{Mode, vendor};
+use pointsman_transport::fetch::{Fetch, FetchError};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::verdict::Verdict;
+use crate::failure::Failure;
+use crate::output::{self, Align, Table};
+
+/// For everything that is asked of one key.
+const LIMIT: Duration = Duration::from_secs(10);
+/// OpenRouter's list of models has about half a megabyte.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// What stands in for a key that a vendor repeats.
+const REDACTED: &str = "[key]";
+const INTRODUCTION: &str = "
+Each provider was asked for its models, and for one token where a key could be out of money
+(POST /chat/completions, max_tokens 1):
+
+";
+/// The test prompt is one word; vendors add a few tokens of their own.
+const PROMPT_TOKENS: u64 = 10;
+
+/// What came of one key.
+struct Checked {
+    provider: String,
+    key: String,
+    verdict: Verdict,
+    sent: String,
+    detail: String,
+}
+
+/// One key of a provider, or none where it needs none.
+struct Probe<'a> {
+    provider: &'a Provider,
+    /// Its place among the provider's keys.
+    index: usize,
+    key: Option<&'a HeaderValue>,
+    /// For the request that costs something.
+    model: Option<String>,
+}
+
+/// Calls all providers at the same time and shows how they did. Fails where one is not ok.
+pub(super) fn run(snapshot: &Snapshot) -> Result<ExitCode, Failure> {
+    let probes = probes(snapshot);
+    if probes.is_empty() {
+        output::print("\nno provider to call\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    let checked = runtime.block_on(join_all(probes.iter().map(Probe::run)));
+    output::print(&format!("{INTRODUCTION}{}", table(&checked)))?;
+    let well = checked.iter().all(|checked| checked.verdict == Verdict::Ok);
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn probes(snapshot: &Snapshot) -> Vec<Probe<'_>> {
+    let mut probes = Vec::new();
+    for provider in snapshot.providers.iter().filter(|provider| !provider.simulated()) {
+        let model = cheapest_model(snapshot, provider);
+        let probe = |index, key| Probe { provider, index, key, model: model.clone() };
+        if provider.auth.is_empty() {
+            probes.push(probe(0, None));
+        }
+        probes.extend(provider.auth.iter().enumerate().map(|(index, key)| probe(index, Some(key))));
+    }
+    probes
+}
+
+/// The vendor's check model; else the cheapest chat model of the configuration. `None` for what costs
+/// nothing.
+fn cheapest_model(snapshot: &Snapshot, provider: &Provider) -> Option<String> {
+    if provider.local || provider.auth.is_empty() {
+        return None;
+    }
+    if let Some(model) = provider.vendor.and_then(vendor).and_then(|vendor| vendor.check_model) {
+        return Some(model.to_owned());
+    }
+    let usage = Usage { input: PROMPT_TOKENS, output: 1, ..Usage::default() };
+    let own = snapshot.deployments.iter().filter(|deployment| {
+        deployment.key.provider == provider.name && deployment.mode.is_none_or(|mode| mode == Mode::Chat)
+    });
+    let cheapest = own.min_by_key(|deployment| {
+        let cost = deployment.price.as_ref().map(|price| price.cost(&usage));
+        (cost.is_none(), cost.as_ref().map(Cost::total))
+    });
+    cheapest.map(|deployment| deployment.key.model.to_string())
+}
+
+impl Probe<'_> {
+    async fn run(&self) -> Checked {
+        let start = Instant::now();
+        let list = self.fetch(Method::GET, "/models", Bytes::new(), LIMIT);
+        let (verdict, detail) = list.await;
+        let mut checked = self.checked("GET /models".to_owned(), verdict, detail);
+        // A server without a list of models may still answer.
+        let go_on = matches!(checked.verdict, Verdict::Ok | Verdict::Failed);
+        if let Some(model) = self.model.as_ref().filter(|_| go_on) {
+            let body = json!({
+                "model": model,
+                "messages": [{ "role": "user", "content": "Hi" }],
+                "max_tokens": 1,
+            });
+            let path = Operation::Chat.openai_path();
+            let left = LIMIT.saturating_sub(start.elapsed());
+            (checked.verdict, checked.detail) =
+                self.fetch(Method::POST, path, body.to_string().into(), left).await;
+            checked.sent = format!("{}, then 1 token of {model}", checked.sent);
+        }
+        checked
+    }
+
+    async fn fetch(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> (Verdict, String) {
+        let headers = self.headers();
+        let fetch = Fetch { method, path, headers: &headers, body, limit, max_bytes: MAX_ANSWER_BYTES };
+        match fetch.run(&self.provider.upstream).await {
+            Ok((status, body)) => {
+                let (verdict, detail) = Verdict::of(status, &body);
+                (verdict, self.redact(&detail))
+            }
+            Err(error @ (FetchError::Send(_) | FetchError::Timeout(_))) => {
+                (Verdict::Unreachable, error.to_string())
+            }
+            Err(error) => (Verdict::Failed, error.to_string()),
+        }
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers: HeaderMap = self.provider.headers.iter().cloned().collect();
+        if let Some(key) = self.key {
+            headers.insert(self.provider.auth_header.clone(), key.clone());
+        }
+        headers
+    }
+
+    fn checked(&self, sent: String, verdict: Verdict, detail: String) -> Checked {
+        let key = match (self.key, self.provider.auth.len()) {
+            (None, _) => "none".to_owned(),
+            (Some(_), count) => format!("{} of {count}", self.index + 1),
+        };
+        Checked { provider: self.provider.name.to_string(), key, verdict, sent, detail }
+    }
+
+    /// Without anything secret that the vendor repeated.
+    fn redact(&self, text: &str) -> String {
+        let secrets = self.provider.auth.iter().chain(self.provider.headers.iter().map(|(_, value)| value));
+        secrets.filter_map(|value| value.to_str().ok()).fold(text.to_owned(), |text, value| {
+            // `Bearer KEY`, or the key alone.
+            let secret = value.rsplit(' ').next().unwrap_or(value);
+            if secret.is_empty() { text } else { text.replace(secret, REDACTED) }
+        })
+    }
+}
+
+fn table(checked: &[Checked]) -> Table {
+    let mut table = Table::new([
+        ("PROVIDER", Align::Left),
+        ("KEY", Align::Left),
+        ("RESULT", Align::Left),
+        ("SENT", Align::Left),
+        ("ANSWER", Align::Left),
+    ]);
+    for Checked { provider, key, verdict, sent, detail } in checked {
+        let cells = [provider, key, verdict.as_str(), sent, detail];
+        table.row(cells.map(str::to_owned));
+    }
+    table
+}

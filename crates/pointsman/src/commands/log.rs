@@ -1,0 +1,164 @@
+//! `pointsman log`: recorded requests, newest first.
+
+use pointsman_core::store::{RecordFilter, RecordReader as _, RecordSummary};
+use serde_json::{Value, json};
+
+use super::records::{self, UNKNOWN};
+use crate::cli::Log;
+use crate::failure::Failure;
+use crate::output::{self, Align, Table};
+
+/// Shows what the filter leaves.
+pub(crate) fn run(args: &Log) -> Result<(), Failure> {
+    let filter = RecordFilter {
+        before: None,
+        since: records::since(args.since.as_deref())?,
+        model: args.model.clone(),
+        key: args.key.clone(),
+        failed: args.failed,
+        limit: args.limit,
+    };
+    let found = records::open(&args.config)?.list(&filter)?;
+    output::print(&match (args.json, found.is_empty()) {
+        (true, _) => found.iter().map(|record| format!("{}\n", document(record))).collect(),
+        (false, true) => "no such requests\n".into(),
+        (false, false) => table(&found).to_string(),
+    })
+}
+
+fn table(found: &[RecordSummary]) -> Table {
+    let mut table = Table::new([
+        ("TIME (UTC)", Align::Left),
+        ("REQUEST", Align::Left),
+        ("MODEL", Align::Left),
+        ("ANSWERED BY", Align::Left),
+        ("KEY", Align::Left),
+        ("STATUS", Align::Right),
+        ("OUTCOME", Align::Left),
+        ("TRIES", Align::Right),
+        ("IN", Align::Right),
+        ("OUT", Align::Right),
+        ("COST USD", Align::Right),
+        ("FIRST TOKEN", Align::Right),
+        ("TOTAL", Align::Right),
+    ]);
+    for record in found {
+        table.row([
+            records::time(record.started_unix_us, 0).replace('T', " ").replace('Z', ""),
+            record.id.to_string(),
+            record.requested_model.clone(),
+            answered_by(record),
+            record.key.clone().unwrap_or_else(nothing),
+            status(record),
+            record.outcome.clone(),
+            record.attempts.to_string(),
+            record.input_tokens.to_string(),
+            record.output_tokens.to_string(),
+            cost(record),
+            record.first_token_us.map_or_else(nothing, milliseconds),
+            milliseconds(record.duration_us),
+        ]);
+    }
+    table
+}
+
+/// The line's names are those of the access log.
+fn document(record: &RecordSummary) -> Value {
+    json!({
+        "ts": records::time(record.started_unix_us, 6),
+        "request_id": record.id.to_string(),
+        "requested_model": record.requested_model,
+        "provider": record.provider,
+        "model": record.model,
+        "key": record.key,
+        "status": record.status,
+        "outcome": record.outcome,
+        "attempts": record.attempts,
+        "input_tokens": record.input_tokens,
+        "output_tokens": record.output_tokens,
+        "cost_usd": record.cost.map(records::dollars),
+        "duration_us": record.duration_us,
+        "first_token_us": record.first_token_us,
+        "overhead_us": record.overhead_us,
+        "simulated": record.simulated,
+    })
+}
+
+fn answered_by(record: &RecordSummary) -> String {
+    match (&record.provider, &record.model) {
+        (Some(provider), Some(model)) => format!("{provider}/{model}"),
+        _ => nothing(),
+    }
+}
+
+/// A client that left before an answer began saw no status.
+fn status(record: &RecordSummary) -> String {
+    if record.status == 0 { nothing() } else { record.status.to_string() }
+}
+
+/// A request that no upstream saw has no cost; one whose price is not known has an unknown cost.
+fn cost(record: &RecordSummary) -> String {
+    match record.cost {
+        Some(cost) => cost.to_string(),
+        None if record.attempts == 0 => nothing(),
+        None => UNKNOWN.into(),
+    }
+}
+
+fn milliseconds(us: u64) -> String {
+    format!("{}.{} ms", us / 1_000, us / 100 % 10)
+}
+
+fn nothing() -> String {
+    "-".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use pointsman_core::{Money, RequestId};
+
+    use super::*;
+
+    fn summary() -> RecordSummary {
+        RecordSummary {
+            id: RequestId::first_at(1_795_337_748_123),
+            started_unix_us: 1_795_337_748_123_456,
+            requested_model: "smart".into(),
+            provider: Some("openai".into()),
+            model: Some("gpt-4o-mini".into()),
+            key: None,
+            status: 200,
+            outcome: "success".into(),
+            attempts: 1,
+            input_tokens: 12,
+            output_tokens: 3,
+            cost: Some(Money(4_200)),
+            duration_us: 1_234_567,
+            first_token_us: None,
+            overhead_us: 40,
+            simulated: false,
+        }
+    }
+
+    #[test]
+    fn a_row_shows_what_is_known_and_never_zero_for_what_is_not() {
+        let unpriced = RecordSummary { cost: None, ..summary() };
+        let refused =
+            RecordSummary { cost: None, attempts: 0, provider: None, model: None, status: 0, ..summary() };
+        let text = table(&[summary(), unpriced, refused]).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].starts_with("2026-11-22 08:55:48  req_"), "{text}");
+        assert!(lines[1].contains("openai/gpt-4o-mini") && lines[1].contains(" 0.000004200 "), "{text}");
+        assert!(lines[1].ends_with("  1234.5 ms"), "{text}");
+        assert!(lines[2].contains(" unknown ") && !lines[2].contains("0.0000"), "{text}");
+        assert!(!lines[3].contains("unknown") && !lines[3].contains("0.0000"), "{text}");
+    }
+
+    #[test]
+    fn json_has_exact_cost_or_null() {
+        assert_eq!(document(&summary())["cost_usd"].to_string(), "0.000004200");
+        let unpriced = document(&RecordSummary { cost: None, ..summary() });
+        assert!(unpriced["cost_usd"].is_null());
+        assert_eq!(unpriced["ts"], "2026-11-22T08:55:48.123456Z");
+    }
+}
