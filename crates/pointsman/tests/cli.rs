@@ -351,7 +351,7 @@ async fn check_live_tells_good_keys_from_bad_ones_and_never_shows_them() {
     place.write(
         "pointsman.yaml",
         &format!(
-            "discovery: {{ env: false }}\nproviders:\n  \
+            "discovery: {{ env: false, engines: false }}\nproviders:\n  \
                good: {{ vendor: openai, base_url: \"{url}\", keys: {{ env: GOOD }} }}\n  \
                two: {{ base_url: \"{url}\", keys: [{{ env: GOOD }}, {{ env: WRONG }}], models: [small] }}\n  \
                empty: {{ vendor: openai, base_url: \"{url}\", keys: {{ env: EMPTY }} }}\n  \
@@ -399,7 +399,7 @@ async fn check_live_tells_good_keys_from_bad_ones_and_never_shows_them() {
 
     place.write(
         "pointsman.yaml",
-        &format!("providers: {{ box: {{ base_url: \"{url}\", local: true, models: [m] }} }}"),
+        &format!("discovery: {{ engines: false }}\nproviders: {{ box: {{ base_url: \"{url}\", local: true, models: [m] }} }}"),
     );
     let ran = tokio::task::spawn_blocking(move || place.run(&["check", "--live"])).await.unwrap();
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);

@@ -19,10 +19,17 @@ use crate::output::{self, Align, Table};
 /// Checks, and says what was found.
 pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
     let sources = Sources::read(&args.config)?;
-    let upstreams = if args.live { world::online()? } else { world::offline() };
-    let snapshot = sources.prepare(&[], &upstreams, None)?;
-    output::print(&summary(&sources, &snapshot))?;
-    if args.live { live::run(&snapshot) } else { Ok(ExitCode::SUCCESS) }
+    if !args.live {
+        let snapshot = sources.prepare(&[], &world::offline(), None)?;
+        output::print(&summary(&sources, &snapshot))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let upstreams = world::online()?;
+    world::runtime()?.block_on(async {
+        let snapshot = sources.discover(&upstreams).await?;
+        output::print(&summary(&sources, &snapshot))?;
+        live::run(&snapshot).await
+    })
 }
 
 fn summary(sources: &Sources, snapshot: &Snapshot) -> String {

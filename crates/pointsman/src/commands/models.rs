@@ -19,7 +19,8 @@ const FEMTO_PER_USD_PER_MILLION: u64 = 1_000_000_000;
 
 /// Lists them.
 pub(crate) fn run(args: &Models) -> Result<(), Failure> {
-    let snapshot = Sources::read(&args.config)?.prepare(&[], &world::offline(), None)?;
+    let sources = Sources::read(&args.config)?;
+    let snapshot = world::runtime()?.block_on(sources.discover(&world::online()?))?;
     let provider = args.provider.as_deref();
     if let Some(name) = provider.filter(|name| snapshot.provider_named(name).is_none()) {
         let known: Vec<&str> = snapshot.providers.iter().map(|provider| &*provider.name).collect();

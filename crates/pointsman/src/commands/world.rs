@@ -9,7 +9,9 @@ use std::sync::Arc;
 use pointsman_config::{ConfigFile, EngineFound, Environment, Input, Override, Snapshot, prepare};
 use pointsman_transport::connect::{ConnectError, Connecting, TcpConnect};
 use pointsman_transport::{Connect, Origin, Upstreams, tls};
+use tokio::runtime::{self, Runtime};
 
+use super::serve::engines;
 use crate::cli::ConfigArgs;
 use crate::failure::Failure;
 
@@ -55,17 +57,33 @@ impl Sources {
         let input = Input { file, environment: &self.environment, overrides: &self.overrides, engines };
         Ok(prepare(&input, upstreams, previous)?)
     }
+
+    /// The world with the engines that now run on this machine, where the configuration looks for them.
+    pub(crate) async fn discover(&self, upstreams: &Arc<Upstreams>) -> Result<Snapshot, Failure> {
+        let snapshot = self.prepare(&[], upstreams, None)?;
+        if !snapshot.settings.discovery.engines {
+            return Ok(snapshot);
+        }
+        let engines = engines::probe_all(upstreams).await;
+        if engines.is_empty() { Ok(snapshot) } else { self.prepare(&engines, upstreams, None) }
+    }
+}
+
+/// For commands that call somebody and then end.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))
 }
 
 /// Upstreams that can be called.
-pub(crate) fn online() -> Result<Upstreams, Failure> {
+pub(crate) fn online() -> Result<Arc<Upstreams>, Failure> {
     let tls = tls::client_config().map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
-    Ok(Upstreams::new(Arc::new(TcpConnect::new(tls))))
+    Ok(Arc::new(Upstreams::new(Arc::new(TcpConnect::new(tls)))))
 }
 
 /// Upstreams for commands that call nobody: quick to make.
-pub(crate) fn offline() -> Upstreams {
-    Upstreams::new(Arc::new(Offline))
+pub(crate) fn offline() -> Arc<Upstreams> {
+    Arc::new(Upstreams::new(Arc::new(Offline)))
 }
 
 /// The folder of records: as given, else as the configuration says.

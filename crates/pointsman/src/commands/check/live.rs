@@ -52,17 +52,13 @@ struct Probe<'a> {
 }
 
 /// Calls all providers at the same time and shows how they did. Fails where one is not ok.
-pub(super) fn run(snapshot: &Snapshot) -> Result<ExitCode, Failure> {
+pub(super) async fn run(snapshot: &Snapshot) -> Result<ExitCode, Failure> {
     let probes = probes(snapshot);
     if probes.is_empty() {
         output::print("\nno provider to call\n")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
-    let checked = runtime.block_on(join_all(probes.iter().map(Probe::run)));
+    let checked = join_all(probes.iter().map(Probe::run)).await;
     output::print(&format!("{INTRODUCTION}{}", table(&checked)))?;
     let well = checked.iter().all(|checked| checked.verdict == Verdict::Ok);
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

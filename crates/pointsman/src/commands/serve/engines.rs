@@ -18,7 +18,7 @@ const PROBE_LIMIT: Duration = Duration::from_millis(300);
 const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Every engine that gives a valid, non-empty model list in time.
-pub(super) async fn probe_all(upstreams: &Arc<Upstreams>) -> Vec<EngineFound> {
+pub(crate) async fn probe_all(upstreams: &Arc<Upstreams>) -> Vec<EngineFound> {
     let probes = engines().iter().map(|engine| probe(engine, upstreams));
     join_all(probes).await.into_iter().flatten().collect()
 }

@@ -2,7 +2,7 @@
 
 mod admin;
 mod banner;
-mod engines;
+pub(super) mod engines;
 mod listen;
 mod signals;
 mod world;
