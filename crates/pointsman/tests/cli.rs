@@ -253,6 +253,11 @@ fn models_have_exact_prices_and_the_unknown_is_not_free() {
             },
         }])
     );
+    place.write("none.yaml", "discovery: { env: false, engines: false }\n");
+    assert_eq!(
+        place.ok(&["models", "-c", "none.yaml"]),
+        "sim/...  made-up answers, free\nThere is no real provider: the simulated one answers to every name.\n"
+    );
     let own: Value = serde_json::from_str(&place.ok(&["models", "--json"])).unwrap();
     assert_eq!(own[1], json!({ "name": "quick", "type": "alias", "target": "fast" }));
     assert_eq!(own[3]["usd_per_million_tokens"], Value::Null);

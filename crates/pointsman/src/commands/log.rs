@@ -31,7 +31,7 @@ fn table(found: &[RecordSummary]) -> Table {
         ("TIME (UTC)", Align::Left),
         ("REQUEST", Align::Left),
         ("MODEL", Align::Left),
-        ("ANSWERED BY", Align::Left),
+        ("UPSTREAM", Align::Left),
         ("KEY", Align::Left),
         ("STATUS", Align::Right),
         ("OUTCOME", Align::Left),
@@ -46,8 +46,8 @@ fn table(found: &[RecordSummary]) -> Table {
         table.row([
             records::time(record.started_unix_us, 0).replace('T', " ").replace('Z', ""),
             record.id.to_string(),
-            record.requested_model.clone(),
-            answered_by(record),
+            Some(&record.requested_model).filter(|name| !name.is_empty()).cloned().unwrap_or_else(nothing),
+            upstream(record),
             record.key.clone().unwrap_or_else(nothing),
             status(record),
             record.outcome.clone(),
@@ -84,7 +84,7 @@ fn document(record: &RecordSummary) -> Value {
     })
 }
 
-fn answered_by(record: &RecordSummary) -> String {
+fn upstream(record: &RecordSummary) -> String {
     match (&record.provider, &record.model) {
         (Some(provider), Some(model)) => format!("{provider}/{model}"),
         _ => nothing(),
@@ -96,11 +96,11 @@ fn status(record: &RecordSummary) -> String {
     if record.status == 0 { nothing() } else { record.status.to_string() }
 }
 
-/// A request that no upstream saw has no cost; one whose price is not known has an unknown cost.
+/// A request that no upstream saw has no cost at all; one whose price is not known has an unknown cost.
 fn cost(record: &RecordSummary) -> String {
     match record.cost {
+        _ if record.attempts == 0 => nothing(),
         Some(cost) => cost.to_string(),
-        None if record.attempts == 0 => nothing(),
         None => UNKNOWN.into(),
     }
 }
@@ -143,8 +143,15 @@ mod tests {
     #[test]
     fn a_row_shows_what_is_known_and_never_zero_for_what_is_not() {
         let unpriced = RecordSummary { cost: None, ..summary() };
-        let refused =
-            RecordSummary { cost: None, attempts: 0, provider: None, model: None, status: 0, ..summary() };
+        let refused = RecordSummary {
+            requested_model: String::new(),
+            cost: Some(Money::ZERO),
+            attempts: 0,
+            provider: None,
+            model: None,
+            status: 0,
+            ..summary()
+        };
         let text = table(&[summary(), unpriced, refused]).to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].starts_with("2026-11-22 08:55:48  req_"), "{text}");

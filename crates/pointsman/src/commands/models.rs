@@ -31,10 +31,11 @@ pub(crate) fn run(args: &Models) -> Result<(), Failure> {
     let deployments: Vec<_> = deployments
         .filter(|deployment| provider.is_none_or(|name| *deployment.key.provider == *name))
         .collect();
-    output::print(&match args.json {
-        true => format!("{:#}\n", document(&snapshot, provider, &deployments)),
-        false => format!("{}\n{}", table(&snapshot, provider, &deployments), notes(&snapshot, provider)),
-    })
+    if args.json {
+        return output::print(&format!("{:#}\n", document(&snapshot, provider, &deployments)));
+    }
+    let (table, notes) = (table(&snapshot, provider, &deployments), notes(&snapshot, provider));
+    output::print(&if table.is_empty() { notes } else { format!("{table}\n{notes}") })
 }
 
 fn table(snapshot: &Snapshot, provider: Option<&str>, deployments: &[&Arc<Deployment>]) -> Table {
@@ -107,7 +108,7 @@ fn notes(snapshot: &Snapshot, provider: Option<&str>) -> String {
         text.push_str(&format!("{}/...  {what}\n", shown.name));
     }
     if snapshot.simulated_only() {
-        text.push_str("There is no real provider: every other name is answered by the simulated one.\n");
+        text.push_str("There is no real provider: the simulated one answers to every name.\n");
     }
     text
 }

@@ -24,6 +24,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// What stands in for a key that a vendor repeats.
 const REDACTED: &str = "[key]";
+/// Shorter values of configured headers are not taken for secrets.
+const MIN_SECRET_BYTES: usize = 8;
 const INTRODUCTION: &str = "
 Each provider was asked for its models, and for one token where a key could be out of money
 (POST /chat/completions, max_tokens 1):
@@ -153,8 +155,11 @@ impl Probe<'_> {
 
     /// Without anything secret that the vendor repeated.
     fn redact(&self, text: &str) -> String {
-        let secrets = self.provider.auth.iter().chain(self.provider.headers.iter().map(|(_, value)| value));
-        secrets.filter_map(|value| value.to_str().ok()).fold(text.to_owned(), |text, value| {
+        let headers = self.provider.headers.iter().map(|(_, value)| value);
+        // A header such as `x-mode: a` is no secret, and replacing it would garble the text.
+        let headers = headers.filter(|value| value.len() >= MIN_SECRET_BYTES);
+        let secrets = self.provider.auth.iter().chain(headers).filter_map(|value| value.to_str().ok());
+        secrets.fold(text.to_owned(), |text, value| {
             // `Bearer KEY`, or the key alone.
             let secret = value.rsplit(' ').next().unwrap_or(value);
             if secret.is_empty() { text } else { text.replace(secret, REDACTED) }
