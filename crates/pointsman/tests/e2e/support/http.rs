@@ -25,8 +25,12 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     response: Response<Incoming>,
     buffer: Vec<u8>,
-    connection: JoinHandle<()>,
+    _connection: Connection,
 }
+
+/// Closes the connection on drop: also where the caller gives up before the head.
+#[derive(Debug)]
+struct Connection(JoinHandle<()>);
 
 /// What an event stream held.
 #[derive(Debug, Default)]
@@ -70,12 +74,12 @@ async fn send(
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(async move {
+    let connection = Connection(tokio::spawn(async move {
         // A broken connection shows in the answer.
         let _ = connection.await;
-    });
+    }));
     let response = timeout(PATIENCE, sender.send_request(request)).await??;
-    Ok(Answer { status: response.status().as_u16(), response, buffer: Vec::new(), connection })
+    Ok(Answer { status: response.status().as_u16(), response, buffer: Vec::new(), _connection: connection })
 }
 
 impl Answer {
@@ -151,9 +155,9 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.connection.abort();
+        self.0.abort();
     }
 }
 
