@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use pointsman_core::Rng;
+
 use super::World;
 
 /// Every variable that an example names is set; nothing else is.
@@ -27,6 +29,33 @@ fn every_example_is_sound() {
         }
     }
     assert!(seen >= 5, "only {seen} examples in {}", dir.display());
+}
+
+/// A small part of what the fuzz target does, in every test run: slips and cuts of real files.
+#[test]
+fn mutated_examples_never_panic() {
+    let examples = [
+        crate::init_text(),
+        include_str!("../../../../examples/fallback.yaml"),
+        include_str!("../../../../examples/split.yaml"),
+        include_str!("../../../../examples/vendors.yaml"),
+        include_str!("all_errors.yaml"),
+    ];
+    let pieces = [
+        ": ", "- ", "{", "}", "[", "]", "&a ", "*a", "\n", "  ", "'", "|\n", "é", "\0", "!t ", "openai/",
+        "0", "-1", "~",
+    ];
+    let mut rng = Rng::new(7);
+    for _ in 0..400 {
+        let mut text = examples[rng.below(5) as usize].as_bytes().to_vec();
+        for _ in 0..=rng.below(6) {
+            let at = rng.below(text.len() as u64) as usize;
+            let end = (at + rng.below(20) as usize).min(text.len());
+            let piece = pieces[rng.below(pieces.len() as u64) as usize];
+            text.splice(at..end, piece.bytes());
+        }
+        crate::fuzz_parse(&text);
+    }
 }
 
 /// The file as it is, and with all that is commented out.

@@ -85,7 +85,7 @@ fn prices_are_free_known_or_unknown() {
     );
     let price = |name: &str| {
         let deployment = snapshot.deployments.iter().find(|deployment| &*deployment.name == name).unwrap();
-        deployment.price.as_ref().map(|price| price.is_free())
+        deployment.price.as_ref().map(pointsman_providers::PriceList::is_free)
     };
     assert_eq!(price("openai/gpt-4o"), Some(false));
     assert_eq!(price("openai/gpt-unheard-of"), None);

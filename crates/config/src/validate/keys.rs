@@ -14,11 +14,13 @@ use crate::yaml::{Spanned, shorten};
 
 type Models = Arc<HashSet<Arc<str>>>;
 
+type Set<T> = HashSet<T, foldhash::fast::RandomState>;
+
 /// Texts and model lists that many keys share are held once.
 #[derive(Default)]
 struct Shared {
-    texts: HashSet<Arc<str>>,
-    models: HashMap<Vec<String>, Models>,
+    texts: Set<Arc<str>>,
+    models: HashMap<Vec<String>, Models, foldhash::fast::RandomState>,
 }
 
 impl Checker<'_> {
@@ -31,8 +33,8 @@ impl Checker<'_> {
         warnings: &mut Vec<String>,
     ) -> Vec<Key> {
         let mut shared = Shared::default();
-        let mut ids = HashSet::with_capacity(written.len());
-        let mut hashes = HashSet::with_capacity(written.len());
+        let mut ids = Set::with_capacity_and_hasher(written.len(), Default::default());
+        let mut hashes = Set::with_capacity_and_hasher(written.len(), Default::default());
         let mut keys = Vec::with_capacity(written.len());
         for raw in written {
             let id = shared.text(&raw.id.value);
