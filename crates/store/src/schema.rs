@@ -169,4 +169,23 @@ mod tests {
         let missing = open_reader(&folder.path().join("none.db"), Duration::ZERO).unwrap_err();
         assert!(missing.to_string().contains("there are none yet"), "{missing}");
     }
+
+    #[test]
+    fn every_column_is_on_its_page() {
+        let page = include_str!("../../../docs/records.md");
+        let folder = tempfile::tempdir().unwrap();
+        let conn = open_writer(&folder.path().join("records.db"), Duration::ZERO).unwrap();
+        let sql =
+            "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c WHERE t.type = 'table'";
+        let mut statement = conn.prepare(sql).unwrap();
+        let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let columns: Vec<(String, String)> = columns.map(Result::unwrap).collect();
+        assert!(columns.len() > 60, "{}", columns.len());
+        for (table, column) in columns {
+            assert!(
+                page.contains(&format!("`{table}`")) && page.contains(&format!("`{column}`")),
+                "{table}.{column}"
+            );
+        }
+    }
 }

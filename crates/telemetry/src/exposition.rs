@@ -5,7 +5,7 @@ use std::fmt::Error;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pointsman_core::{Operation, Outcome};
+use pointsman_core::{ErrorCode, Operation, Outcome};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeCounterValue, EncodeMetric, MetricEncoder, NoLabelSet,
@@ -46,6 +46,11 @@ impl Series {
                     }
                 }
             }
+        }
+        let help = "Client requests that were refused before they had a record";
+        let mut family = counters(encoder, names::REFUSED, help)?;
+        for (code, count) in ErrorCode::ALL.iter().zip(&self.refused) {
+            count_used(&mut family, &[(names::CODE, code.as_str())], count)?;
         }
         for (name, help, histograms) in [
             (names::REQUEST_DURATION, "From accepting a request to the end of its answer", &self.duration),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pointsman_core::{Operation, Outcome, RequestRecord, UsageSource};
+use pointsman_core::{ErrorCode, Operation, Outcome, RequestRecord, UsageSource};
 use prometheus_client::registry::Registry;
 
 use crate::deployment::{DeploymentMetrics, Deployments};
@@ -64,6 +64,14 @@ impl Metrics {
             handle.observe(attempt);
         }
         self.series.observe(record);
+    }
+
+    /// Counts a request that was refused before it had a record. Those with one are in the requests.
+    pub fn refused(&self, code: ErrorCode) {
+        let position = ErrorCode::ALL.iter().position(|known| *known == code);
+        if let Some(count) = position.and_then(|position| self.series.refused.get(position)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Requests that have not ended: count up when one is accepted, down when it has ended.
@@ -125,6 +133,8 @@ pub(crate) struct Series {
     /// Indexed by operation, outcome, status class, stream.
     pub(crate) requests:
         [[[[AtomicU64; 2]; STATUS_CLASSES.len()]; Outcome::WORDS.len()]; Operation::ALL.len()],
+    /// In the order of [`ErrorCode::ALL`].
+    pub(crate) refused: [AtomicU64; ErrorCode::ALL.len()],
     /// Indexed by operation, stream.
     pub(crate) duration: [[DurationHistogram; 2]; Operation::ALL.len()],
     /// Indexed by operation, stream.
@@ -147,6 +157,7 @@ impl Series {
         Self {
             version,
             requests: Default::default(),
+            refused: std::array::from_fn(|_| AtomicU64::new(0)),
             duration: by_request(),
             first_token: by_request(),
             overhead: DurationHistogram::new(OVERHEAD_BOUNDS_US),

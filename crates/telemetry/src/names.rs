@@ -25,6 +25,8 @@ pub const QUEUE: &str = "queue";
 pub const SINK: &str = "sink";
 /// `ok` or `failed`.
 pub const RESULT: &str = "result";
+/// A word of `pointsman_core::ErrorCode`.
+pub const CODE: &str = "code";
 /// The program's version.
 pub const VERSION: &str = "version";
 
@@ -33,6 +35,8 @@ pub const OTHER: &str = "other";
 
 /// Counter: client requests.
 pub const REQUESTS: &str = "pointsman_requests";
+/// Counter: client requests that were refused before they had a record: by key, origin or load.
+pub const REFUSED: &str = "pointsman_requests_refused";
 /// Histogram: seconds from accepting a request to the end of its answer.
 pub const REQUEST_DURATION: &str = "pointsman_request_duration_seconds";
 /// Histogram: seconds to the first token, or the whole plain answer.

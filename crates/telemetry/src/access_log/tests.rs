@@ -203,3 +203,20 @@ fn a_failed_reopening_keeps_the_old_file() {
     log.write(&[Box::new(record())]).unwrap();
     assert_eq!(fs::read_to_string(moved.join("access.log")).unwrap().lines().count(), 2);
 }
+
+#[test]
+fn every_field_is_on_its_page() {
+    let page = include_str!("../../../../docs/records.md");
+    let full = RequestRecord {
+        agent: Some("a".into()),
+        session: Some("s".into()),
+        error: Some(ErrorCode::Internal),
+        simulated: true,
+        ..record()
+    };
+    let line: Value = serde_json::from_str(&line_of(full)).unwrap();
+    let (_, fields) = page.split_once("## The access log").unwrap();
+    for name in line.as_object().unwrap().keys() {
+        assert!(fields.contains(&format!("`{name}`")), "{name}");
+    }
+}

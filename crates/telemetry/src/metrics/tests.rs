@@ -77,6 +77,38 @@ fn each_attempt_counts_for_its_own_deployment() {
 }
 
 #[test]
+fn refusals_are_counted_by_code() {
+    let metrics = Metrics::new("1");
+    metrics.refused(ErrorCode::InvalidApiKey);
+    metrics.refused(ErrorCode::InvalidApiKey);
+    metrics.refused(*ErrorCode::ALL.last().unwrap());
+    assert_has(
+        &metrics,
+        &[
+            r#"pointsman_requests_refused_total{code="invalid_api_key"} 2"#,
+            r#"pointsman_requests_refused_total{code="stream_interrupted"} 1"#,
+        ],
+    );
+    assert!(!metrics.encode().contains("forbidden_origin"), "codes that never occurred are left out");
+}
+
+#[test]
+fn refusals_are_counted_by_their_code() {
+    let metrics = Metrics::new("1");
+    assert!(!metrics.encode().contains("pointsman_requests_refused_total"));
+    metrics.refused(ErrorCode::InvalidApiKey);
+    metrics.refused(ErrorCode::InvalidApiKey);
+    metrics.refused(ErrorCode::StreamInterrupted);
+    assert_has(
+        &metrics,
+        &[
+            r#"pointsman_requests_refused_total{code="invalid_api_key"} 2"#,
+            r#"pointsman_requests_refused_total{code="stream_interrupted"} 1"#,
+        ],
+    );
+}
+
+#[test]
 fn gauges_queues_and_loads() {
     let metrics = Metrics::new("1");
     metrics.in_flight().fetch_add(3, Ordering::Relaxed);
@@ -173,4 +205,35 @@ fn every_index_meets_its_word() {
     {
         assert_eq!(STATUS_CLASSES[status_class(status)], class);
     }
+}
+
+/// docs/metrics.md, whose table must not fall behind.
+const PAGE: &str = include_str!("../../../../docs/metrics.md");
+
+#[test]
+fn every_metric_and_label_is_on_its_page() {
+    let metrics = Metrics::new("1");
+    metrics.deployment("openai", "gpt-4o-mini").observe(&record().attempts[0]);
+    metrics.observe([], &record());
+    metrics.refused(ErrorCode::InvalidApiKey);
+    let _ = (metrics.queue_drops("records"), metrics.sink("sqlite"));
+    let mut families = 0;
+    for line in lines(&metrics) {
+        if let Some(family) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = family.split_once(' ').unwrap();
+            let suffix = match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            assert!(PAGE.contains(&format!("| `{name}{suffix}` | {kind} |")), "{family}");
+            families += 1;
+        } else if let Some((_, labels)) = line.split_once('{') {
+            let names = labels.split("\",").filter_map(|label| label.split_once('=')).map(|(name, _)| name);
+            for name in names.filter(|&name| name != "le") {
+                assert!(PAGE.contains(&format!("`{name}`")), "{line}");
+            }
+        }
+    }
+    assert_eq!(families, PAGE.lines().filter(|line| line.starts_with("| `pointsman_")).count());
 }
