@@ -1,6 +1,6 @@
 // Errors reach the caller as the SDK's own exceptions, with code and message.
 
-import { BASE_URL, MODEL, client, expect, rejects, sdk, user } from "./suite.mjs";
+import { BASE_URL, EMBEDDING_MODEL, LIMITED_KEY, MODEL, client, expect, rejects, sdk, user } from "./suite.mjs";
 
 const chat = (fields = {}, overrides = {}) =>
   client(overrides).chat.completions.create({ model: MODEL, messages: user("Hi"), max_tokens: 4, ...fields });
@@ -20,6 +20,14 @@ export async function wrongKeyIsRefused() {
   const error = await rejects(sdk.AuthenticationError, () => chat({}, { apiKey: "not-a-key" }));
   expect(error.status === 401 && error.code === "invalid_api_key", error);
   expect(!error.message.includes("not-a-key"), error);
+}
+
+export async function aLimitedKeyIsKeptToItsModels() {
+  const openai = client({ apiKey: LIMITED_KEY });
+  const vectors = await openai.embeddings.create({ model: EMBEDDING_MODEL, input: "x" });
+  expect(vectors.data.length === 1, vectors);
+  const error = await rejects(sdk.PermissionDeniedError, () => chat({}, { apiKey: LIMITED_KEY }));
+  expect(error.status === 403 && error.code === "model_not_allowed", error);
 }
 
 export async function theEngineMayRefuseARequest() {

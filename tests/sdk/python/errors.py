@@ -3,9 +3,9 @@
 import json
 
 import openai as sdk
-from openai import APITimeoutError, AuthenticationError, BadRequestError, NotFoundError
+from openai import APITimeoutError, AuthenticationError, BadRequestError, NotFoundError, PermissionDeniedError
 
-from suite import API_KEY, BASE_URL, MODEL, async_client, case, client, expect, raises, user
+from suite import API_KEY, BASE_URL, EMBEDDING_MODEL, LIMITED_KEY, MODEL, async_client, case, client, expect, raises, user
 
 
 def chat(model: str = MODEL, **fields) -> object:
@@ -51,6 +51,16 @@ def wrong_key_is_refused() -> None:
 @case
 def wrong_key_lists_no_models() -> None:
     raises(AuthenticationError, lambda: list(client(api_key="not-a-key").models.list()))
+
+
+@case
+def a_limited_key_is_kept_to_its_models() -> None:
+    openai = client(api_key=LIMITED_KEY)
+    expect(openai.embeddings.create(model=EMBEDDING_MODEL, input="x").data, "the model that it may use")
+    error = raises(
+        PermissionDeniedError, lambda: openai.chat.completions.create(model=MODEL, messages=user("Hi"), max_tokens=4)
+    )
+    expect(error.status_code == 403 and error.code == "model_not_allowed", error)
 
 
 @case

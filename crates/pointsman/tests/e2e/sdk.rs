@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::support::engine::{CHAT_MODEL, EMBEDDING_MODEL, Engine};
-use crate::support::gateway::{Gateway, KEY, provider};
+use crate::support::gateway::{Gateway, KEY, LIMITED_KEY, provider};
 use crate::support::parts::{parts, repository};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,6 +37,7 @@ fn run_suite(sdk: &str, program: &Path, args: &[&str]) {
         .args(args)
         .env("BASE_URL", gateway.base_url())
         .env("API_KEY", KEY)
+        .env("LIMITED_KEY", LIMITED_KEY)
         .env("MODEL", format!("chat/{CHAT_MODEL}"))
         .env("EMBEDDING_MODEL", format!("embed/{EMBEDDING_MODEL}"))
         .env("NODE_MODULES", &parts().node_modules)

@@ -17,6 +17,13 @@ pub(crate) const KEY: &str = "pm-end-to-end-key";
 /// SHA-256 of [`KEY`].
 const KEY_SHA256: &str = "3ab0123af7d9eec9730b7d3e67529bee6ae6ca57d72806ff343dbb7167d30c55";
 
+/// A second key, which may use one model only: see [`LIMITED_MODEL`].
+pub(crate) const LIMITED_KEY: &str = "pm-limited-key";
+/// SHA-256 of [`LIMITED_KEY`].
+const LIMITED_KEY_SHA256: &str = "322eadbe0fedadc6de6732f80c2a1cc425c33768efb2bbab2f3db07386e2ee5d";
+/// Served in the SDK tests; elsewhere the key is left out.
+const LIMITED_MODEL: &str = "embed/smollm2-embed";
+
 /// A running Pointsman. It is killed on drop.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -59,11 +66,17 @@ impl Gateway {
         let admin = SocketAddr::from(([127, 0, 0, 1], process::free_port().unwrap()));
         let config = folder.path().join("pointsman.yaml");
         let data = folder.data();
+        // A key may only name what exists.
+        let limited = if providers_and_routes.contains("  embed:\n") {
+            format!("  - id: limited\n    sha256: {LIMITED_KEY_SHA256}\n    models: [{LIMITED_MODEL}]\n")
+        } else {
+            String::new()
+        };
         let text = format!(
             "server:\n  listen: [\"{address}\"]\n  admin: \"{admin}\"\n\
              data:\n  dir: \"{}\"\n\
              discovery:\n  env: false\n  engines: false\n\
-             keys:\n  - id: e2e\n    sha256: {KEY_SHA256}\n\
+             keys:\n  - id: e2e\n    sha256: {KEY_SHA256}\n{limited}\
              {providers_and_routes}",
             data.display(),
         );
