@@ -2,11 +2,10 @@
 //!
 //! The line itself is in [`line`]; docs/records.md lists its fields. Never a body, never a secret.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use pointsman_core::RequestRecord;
 use pointsman_core::store::{RecordSink, StoreError};
@@ -16,23 +15,13 @@ mod line;
 /// A buffer that one large batch made larger than this is given back afterwards.
 const BUFFER_KEPT: usize = 256 << 10;
 
-/// Asks an [`AccessLog`] to open its file anew before its next batch, after the old one was moved.
-#[derive(Clone, Debug)]
-pub struct Reopen(Arc<AtomicBool>);
-
-impl Reopen {
-    /// Takes effect with the next batch.
-    pub fn request(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
 /// Writes finished requests as JSON lines.
+///
+/// A file that was moved away or deleted, by logrotate say, is opened anew before the next batch.
 pub struct AccessLog {
     out: Box<dyn Write + Send>,
-    /// What to open again; `None` for standard output.
-    path: Option<PathBuf>,
-    reopen: Reopen,
+    /// `None` for standard output.
+    file: Option<Target>,
     buffer: Vec<u8>,
     stamp: line::Stamp,
     /// The last write failed, perhaps in the middle of a line.
@@ -46,8 +35,9 @@ impl AccessLog {
     /// Where the file cannot be opened.
     pub fn file(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
-        let file = open(&path).map_err(|source| failed("open", &path, source))?;
-        Ok(Self { path: Some(path), ..Self::writer(file) })
+        let (file, identity) = open(&path).map_err(|source| failed("open", &path, source))?;
+        let target = Target { path, identity, unreachable: false };
+        Ok(Self { file: Some(target), ..Self::writer(file) })
     }
 
     /// Writes to standard output.
@@ -61,29 +51,43 @@ impl AccessLog {
     pub fn writer(out: impl Write + Send + 'static) -> Self {
         Self {
             out: Box::new(out),
-            path: None,
-            reopen: Reopen(Arc::default()),
+            file: None,
             buffer: Vec::new(),
             stamp: line::Stamp::default(),
             broken_off: false,
         }
     }
 
-    /// The handle for rotation; of no effect on standard output.
-    #[must_use]
-    pub fn reopen(&self) -> Reopen {
-        self.reopen.clone()
+    /// Follows the path to a new file. The error is told once; the old file is still written to.
+    fn follow(&mut self) -> Result<(), StoreError> {
+        let Some(target) = &mut self.file else { return Ok(()) };
+        if fs::metadata(&target.path).is_ok_and(|found| identity(&found) == target.identity) {
+            return Ok(());
+        }
+        match open(&target.path) {
+            Ok((file, identity)) => {
+                (target.identity, target.unreachable) = (identity, false);
+                self.out = Box::new(file);
+                self.broken_off = false;
+                Ok(())
+            }
+            Err(source) if !target.unreachable => {
+                target.unreachable = true;
+                Err(failed("reopen", &target.path, source))
+            }
+            Err(_) => Ok(()),
+        }
     }
 
     /// Where the lines go, for errors.
     fn place(&self) -> &Path {
-        self.path.as_deref().unwrap_or(Path::new("standard output"))
+        self.file.as_ref().map_or(Path::new("standard output"), |target| &target.path)
     }
 }
 
 impl std::fmt::Debug for AccessLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessLog").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("AccessLog").field("place", &self.place()).finish_non_exhaustive()
     }
 }
 
@@ -93,19 +97,7 @@ impl RecordSink for AccessLog {
     }
 
     fn write(&mut self, batch: &[Box<RequestRecord>]) -> Result<(), StoreError> {
-        let mut reopened = Ok(());
-        if self.reopen.0.swap(false, Ordering::Acquire)
-            && let Some(path) = &self.path
-        {
-            match open(path) {
-                Ok(file) => {
-                    self.out = Box::new(file);
-                    self.broken_off = false;
-                }
-                // The old file is still there to be written to.
-                Err(source) => reopened = Err(failed("reopen", path, source)),
-            }
-        }
+        let followed = self.follow();
         if self.broken_off {
             self.buffer.push(b'\n');
         }
@@ -117,16 +109,29 @@ impl RecordSink for AccessLog {
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_KEPT);
         written.map_err(|source| failed("write", self.place(), source))?;
-        reopened
+        followed
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// A log file and what tells it apart from another one at its path.
+struct Target {
+    path: PathBuf,
+    identity: Identity,
+    /// The last attempt to open it anew failed.
+    unreachable: bool,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino())
+}
+
+fn open(path: &Path) -> io::Result<(File, Identity)> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let identity = identity(&file.metadata()?);
+    Ok((file, identity))
 }
 
 fn failed(action: &str, path: &Path, source: io::Error) -> StoreError {

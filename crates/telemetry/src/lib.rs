@@ -14,7 +14,7 @@ mod exposition;
 #[cfg(test)]
 mod fixture;
 
-pub use access_log::{AccessLog, Reopen};
+pub use access_log::AccessLog;
 pub use deployment::DeploymentMetrics;
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use metrics::{Metrics, SinkCounters};

@@ -1,7 +1,7 @@
 //! Lines are read back by a JSON parser; files by what is in them.
 
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pointsman_core::record::Bodies;
 use pointsman_core::{ErrorCode, Outcome, Principal};
@@ -174,34 +174,43 @@ fn rotation_goes_on_in_a_new_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
     let mut log = AccessLog::file(&path).unwrap();
-    let reopen = log.reopen();
-    log.write(&[Box::new(record())]).unwrap();
+    let mut write = || log.write(&[Box::new(record())]).unwrap();
+    let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
+    write();
+    write();
     let moved = folder.path().join("access.log.1");
     fs::rename(&path, &moved).unwrap();
-    log.write(&[Box::new(record())]).unwrap();
-    reopen.request();
-    log.write(&[Box::new(record())]).unwrap();
-    let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
+    write();
     assert_eq!((lines(&moved), lines(&path)), (2, 1));
-    // Appends to what is there.
+    fs::remove_file(&path).unwrap();
+    write();
+    assert_eq!(lines(&path), 1);
+    // Another one has taken its place: append to that.
+    fs::write(folder.path().join("new"), "{}\n").unwrap();
+    fs::rename(folder.path().join("new"), &path).unwrap();
+    write();
+    assert_eq!(lines(&path), 2);
     drop(log);
     AccessLog::file(&path).unwrap().write(&[Box::new(record())]).unwrap();
-    assert_eq!(lines(&path), 2);
+    assert_eq!(lines(&path), 3);
 }
 
 #[test]
-fn a_failed_reopening_keeps_the_old_file() {
+fn a_lost_folder_is_told_once_and_costs_no_line() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("logs/access.log");
-    fs::create_dir(folder.path().join("logs")).unwrap();
+    let (logs, moved) = (folder.path().join("logs"), folder.path().join("moved"));
+    fs::create_dir(&logs).unwrap();
+    let path = logs.join("access.log");
     let mut log = AccessLog::file(&path).unwrap();
-    let moved = folder.path().join("moved");
-    fs::rename(folder.path().join("logs"), &moved).unwrap();
-    log.reopen().request();
+    fs::rename(&logs, &moved).unwrap();
     let error = log.write(&[Box::new(record())]).unwrap_err().to_string();
     assert!(error.starts_with("cannot reopen the access log at "), "{error}");
     log.write(&[Box::new(record())]).unwrap();
-    assert_eq!(fs::read_to_string(moved.join("access.log")).unwrap().lines().count(), 2);
+    let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
+    assert_eq!(lines(&moved.join("access.log")), 2);
+    fs::create_dir(&logs).unwrap();
+    log.write(&[Box::new(record())]).unwrap();
+    assert_eq!(lines(&path), 1);
 }
 
 #[test]
