@@ -43,7 +43,19 @@ impl Recorder {
         sinks: Vec<Box<dyn RecordSink>>,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, RecorderThread)> {
-        let (queue, receiver) = mpsc::channel(QUEUE);
+        Self::with_queue(QUEUE, sinks, metrics)
+    }
+
+    /// The same with room for `queue` finished and admitted requests, at least 1.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub fn with_queue(
+        queue: usize,
+        sinks: Vec<Box<dyn RecordSink>>,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<(Self, RecorderThread)> {
+        let (queue, receiver) = mpsc::channel(queue.max(1));
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || drain(receiver, sinks, &metrics))?;

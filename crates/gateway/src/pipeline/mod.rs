@@ -31,6 +31,7 @@ pub(crate) async fn run(
     let admitted = match admit::admit(gateway, operation, &head) {
         Ok(admitted) => admitted,
         Err(error) => {
+            gateway.metrics.refused(error.code);
             return errors::response(&error, None);
         }
     };

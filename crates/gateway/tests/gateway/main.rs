@@ -1,0 +1,23 @@
+//! The data plane as its clients and its providers see it: a real HTTP client on one side, scripted
+//! upstreams on the other, everything in memory and on paused time.
+//!
+//! One binary, one file a subject; [`harness`] puts the world together.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod access;
+mod commit;
+mod disconnect;
+mod drain;
+mod failures;
+mod fallback;
+mod harness;
+mod limits;
+mod names;
+mod paths;
+mod plain;
+mod pool;
+mod recorder;
+mod reload;
+mod simulated;
+mod stream;
