@@ -19,7 +19,7 @@ use crate::{auth, records};
 /// OpenMetrics 1.0, section 4.1.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All paths, behind the admin token (the exceptions are in [`auth`]).
+/// All paths, behind the admin token (the exceptions are in `auth.rs`).
 pub fn router(state: AdminState) -> Router {
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))

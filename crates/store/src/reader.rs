@@ -1,5 +1,5 @@
 //! Reads records through a connection of its own, also while a server writes. The questions
-//! themselves are in [`crate::query`].
+//! themselves are in `query.rs`.
 
 use std::path::Path;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //!
 //! What happens to a batch that cannot be kept: a single broken row is left out and the others are
 //! kept; where the file as a whole cannot be written (locked, disk full) the batch is held in memory,
-//! up to a limit, and goes in before the next one. The row itself is in [`crate::insert`], deleting in
-//! [`crate::retention`].
+//! up to a limit, and goes in before the next one. The row itself is in `insert.rs`, deleting in
+//! `retention.rs`.
 
 use std::collections::VecDeque;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The counters, gauges and histograms of the whole program. Counting is an addition to an atomic
 //! that was found beforehand: no look-up of labels, no lock.
 //!
-//! Counters by provider and model are in [`crate::deployment`], the text form in
-//! [`crate::exposition`].
+//! Counters by provider and model are in `deployment.rs`, the text form in
+//! `exposition.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
