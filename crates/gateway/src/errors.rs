@@ -15,6 +15,8 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         ErrorCode::ModelAmbiguous | ErrorCode::UnsupportedOperation => StatusCode::BAD_REQUEST,
+        // A refusal keeps the provider's status where it has one; inside a 200 it has none.
+        ErrorCode::UpstreamRejected => StatusCode::BAD_REQUEST,
         ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
         ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => StatusCode::FORBIDDEN,
         ErrorCode::ModelNotFound | ErrorCode::UnknownPath => StatusCode::NOT_FOUND,
@@ -27,8 +29,7 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
         }
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        ErrorCode::UpstreamRejected
-        | ErrorCode::UpstreamUnauthorized
+        ErrorCode::UpstreamUnauthorized
         | ErrorCode::UpstreamUnavailable
         | ErrorCode::UpstreamMalformed
         | ErrorCode::StreamInterrupted => StatusCode::BAD_GATEWAY,

@@ -28,6 +28,9 @@ use crate::pipeline::read::Encoding;
 const MAX_HELD_BYTES: usize = 256 * 1024;
 /// Most bytes of an answer that are kept for the record.
 const MAX_STORED_BYTES: usize = 1024 * 1024;
+/// How long the HTTP answer may go on after `[DONE]`: its end mostly comes in the same packet, and then
+/// the connection can be used again.
+const AFTER_DONE: Duration = Duration::from_millis(200);
 /// The end of an OpenAI stream.
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
@@ -152,6 +155,8 @@ struct Inner {
     stored: Option<Vec<u8>>,
     /// Why it was interrupted, for the record.
     detail: Option<Box<str>>,
+    /// Nobody reads any more: what comes is counted, not shown.
+    client_left: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,7 +172,8 @@ impl StreamDriver {
         let mut start = start;
         let mut dispatch = dispatch;
         let now = dispatch.gateway.clock.now();
-        let first_limit = (now + start.between_chunks).min(dispatch.deadline.instant());
+        let pause = if start.observer.observed().done { AFTER_DONE } else { start.between_chunks };
+        let first_limit = (now + pause).min(dispatch.deadline.instant());
         let stored = dispatch.route.store_bodies.then(Vec::new);
         dispatch.settlement.meter.pause(now);
         let mut inner = Inner {
@@ -180,6 +186,7 @@ impl StreamDriver {
             response_bytes: 0,
             stored,
             detail: None,
+            client_left: false,
             start,
         };
         if inner.start.ended {
@@ -239,7 +246,15 @@ impl Inner {
         match frame {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { return };
+                let was_done = self.start.observer.observed().done;
                 let pushed = self.start.observer.push(chunk, out);
+                if was_done {
+                    // What follows the end of the answer cannot undo it.
+                    return;
+                }
+                if self.start.observer.observed().done {
+                    self.timer.as_mut().reset(self.last_chunk + AFTER_DONE);
+                }
                 if let Some(failure) = error_inside(self.start.observer.observed()) {
                     self.interrupt(&failure, out);
                 } else if let Err(fault) = pushed {
@@ -297,6 +312,11 @@ impl Inner {
         if self.timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
+        if self.start.observer.observed().done {
+            // The client has all of it; an upstream that does not hang up is no reason to keep it waiting.
+            self.state = State::Ended(Outcome::Success);
+            return Poll::Ready(());
+        }
         let now = self.dispatch.gateway.clock.now();
         let total = self.dispatch.deadline.instant();
         let stalled = self.last_chunk + self.start.between_chunks;
@@ -320,6 +340,9 @@ impl Inner {
     }
 
     fn note(&mut self, bytes: &Bytes) {
+        if self.client_left {
+            return;
+        }
         self.response_bytes += bytes.len() as u64;
         if let Some(stored) = &mut self.stored
             && stored.len() + bytes.len() <= MAX_STORED_BYTES
@@ -341,6 +364,7 @@ impl Inner {
 
     /// Reads the rest for its usage. The client is gone, so nothing is shown any more.
     async fn finish_alone(mut self: Box<Self>) {
+        self.client_left = true;
         std::future::poll_fn(|cx| {
             loop {
                 match self.poll_chunk(cx) {
@@ -351,22 +375,26 @@ impl Inner {
             }
         })
         .await;
-        // What the client saw of this request is that it left.
-        if self.state == State::Ended(Outcome::Success) {
-            self.state = State::Ended(Outcome::Cancelled);
-        }
     }
 
     fn settle(&mut self) {
         let now = self.dispatch.gateway.clock.now();
-        let (outcome, error) = match self.state {
-            State::Reading => (Outcome::Cancelled, None),
-            State::Ended(outcome @ (Outcome::Success | Outcome::Cancelled)) => (outcome, None),
-            State::Ended(outcome) => (outcome, Some(ErrorCode::StreamInterrupted)),
+        let done = self.start.observer.observed().done;
+        // How the provider did.
+        let attempt = match self.state {
+            State::Reading if done => Outcome::Success,
+            State::Reading => Outcome::Cancelled,
+            State::Ended(outcome) => outcome,
+        };
+        // What the client saw: nothing of what it did not stay for.
+        let (outcome, error) = match attempt {
+            _ if self.client_left || self.next < self.out.len() => (Outcome::Cancelled, None),
+            Outcome::Success | Outcome::Cancelled => (attempt, None),
+            _ => (attempt, Some(ErrorCode::StreamInterrupted)),
         };
         let usage = self.usage();
         let settlement = &mut self.dispatch.settlement;
-        settlement.end_attempt(outcome, usage, self.detail.take(), now);
+        settlement.end_attempt(attempt, usage, self.detail.take(), now);
         let response_bytes = self.response_bytes;
         settlement.update(|record| {
             record.usage = usage;
@@ -389,7 +417,7 @@ impl Drop for StreamDriver {
     fn drop(&mut self) {
         // Taken already where the stream came to its end.
         let Some(inner) = self.0.take() else { return };
-        let reading = inner.state == State::Reading;
+        let reading = inner.state == State::Reading && !inner.start.observer.observed().done;
         let finish = reading && inner.dispatch.route.on_disconnect == OnDisconnect::Finish;
         if finish && let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let leftovers = inner.dispatch.gateway.leftovers.clone();

@@ -50,8 +50,10 @@ fn entries(snapshot: &Snapshot, principal: &Principal) -> Vec<ModelEntry> {
 
 fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEntry, PublicError> {
     let id = percent_decode(id);
+    let mut canonical = None;
     let entry = match snapshot.resolver.resolve(&id)? {
         Resolved::Known(known) => {
+            canonical = Some(known.canonical_name().clone());
             let deployment = known.deployment().and_then(|id| snapshot.deployment(id));
             ModelEntry {
                 id: id.clone(),
@@ -67,7 +69,8 @@ fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEnt
             context_length: None,
         },
     };
-    if principal.may_use(&entry.id) {
+    // As for a request: the name as asked for, or what it stands for.
+    if principal.may_use(&entry.id) || canonical.is_some_and(|name| principal.may_use(&name)) {
         return Ok(entry);
     }
     Err(PublicError::new(ErrorCode::ModelNotAllowed, format!("this key may not use `{id}`")).at("model"))

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -28,6 +29,8 @@ use crate::stream::{self, StreamStart};
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Longest error body that is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// How long an error body is waited for: the status alone says enough to go on.
+const ERROR_BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How much of a provider's error message is passed on.
 const MAX_MESSAGE_CHARS: usize = 300;
 /// Characters that are taken for one token where nothing was counted.
@@ -288,7 +291,8 @@ async fn refusal(
     let (head, body) = response.into_parts();
     let collecting = Limited::new(body, MAX_ERROR_BYTES).collect();
     // An error whose body cannot be read is still that error.
-    let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
+    let patience = dispatch.deadline.instant().min(dispatch.gateway.clock.now() + ERROR_BODY_WITHIN);
+    let body = match timeout_at(patience, collecting).await {
         Ok(Ok(body)) => decode(&head.headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
         Ok(Err(_)) | Err(_) => Bytes::new(),
     };

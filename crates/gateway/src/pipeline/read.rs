@@ -127,7 +127,12 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// `None` where the bytes are plain.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, PublicError> {
-        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
+        let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            let message = "more than one content encoding is not understood; send gzip, deflate or none";
+            return Err(PublicError::new(ErrorCode::BodyUnreadable, message));
+        }
         let text = value.to_str().unwrap_or_default().trim();
         if text.is_empty() || text.eq_ignore_ascii_case("identity") {
             Ok(None)
