@@ -16,6 +16,7 @@ use pointsman_transport::{Drain, ServeOptions, serve};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::world::World;
 use crate::commands::records::DATABASE;
@@ -26,22 +27,41 @@ const MAX_CONNECTIONS: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
+/// How long answers of the control plane may still take once everything else has ended.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the control plane looks at.
 pub(super) struct Watched<'a> {
     pub(super) settings: &'a Settings,
     pub(super) world: &'a Arc<World>,
     pub(super) metrics: &'a Arc<Metrics>,
+    /// The data plane's.
     pub(super) drain: &'a Drain,
     pub(super) clock: Clock,
 }
 
-/// Serves the control plane on `listeners`; returns the file that holds its credential.
-pub(super) fn start(
-    servers: &mut JoinSet<()>,
-    listeners: Vec<TcpListener>,
-    watched: &Watched<'_>,
-) -> Result<PathBuf, Failure> {
+/// The running control plane. It outlives the data plane, so that a probe sees "draining" and not a
+/// refused connection.
+pub(super) struct Admin {
+    /// The file that holds the credential.
+    pub(super) token_file: PathBuf,
+    servers: JoinSet<()>,
+    drain: Drain,
+}
+
+impl Admin {
+    /// Ends it; a request that runs may take its time within limits.
+    pub(super) async fn stop(mut self) {
+        self.drain.start();
+        let ended = timeout(STOP_LIMIT, async { while self.servers.join_next().await.is_some() {} });
+        if ended.await.is_err() {
+            self.servers.abort_all();
+        }
+    }
+}
+
+/// Serves the control plane on `listeners`.
+pub(super) fn start(listeners: Vec<TcpListener>, watched: &Watched<'_>) -> Result<Admin, Failure> {
     let token = AdminToken::load_or_create(&watched.settings.data.dir)
         .map_err(|error| Failure::new(error.to_string()))?;
     let token_file = token.path().to_path_buf();
@@ -53,11 +73,12 @@ pub(super) fn start(
         max_head_bytes: MAX_HEAD_BYTES,
         max_headers: MAX_HEADERS,
     };
+    let (mut servers, drain) = (JoinSet::new(), Drain::default());
     for listener in listeners {
         let service = service.clone();
-        servers.spawn(serve(listener, move |_peer| service.clone(), options.clone(), watched.drain.clone()));
+        servers.spawn(serve(listener, move |_peer| service.clone(), options.clone(), drain.clone()));
     }
-    Ok(token_file)
+    Ok(Admin { token_file, servers, drain })
 }
 
 fn state(token: AdminToken, watched: &Watched<'_>) -> AdminState {

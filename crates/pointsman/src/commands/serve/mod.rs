@@ -86,12 +86,12 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         servers.spawn(serve(listener, move |_peer| gateway.service(), options.clone(), drain.clone()));
     }
     let watched = Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, clock };
-    let token_file = admin::start(&mut servers, admin_listener, &watched)?;
+    let admin = admin::start(admin_listener, &watched)?;
 
     // The listeners are open; looking for engines delays only the banner, and not for long.
     world.look_for_engines().await;
     let watching = tokio::spawn(world.clone().watch());
-    announce(args, &world, &bound, &admin_bound, &token_file)?;
+    announce(args, &world, &bound, &admin_bound, &admin.token_file)?;
 
     let signal = signals.end().await;
     let limit = settings.server.drain_timeout;
@@ -110,6 +110,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         },
         signal = signals.end() => tracing::warn!(signal, "told to end a second time: not waiting for requests"),
     }
+    admin.stop().await;
     drop(gateway);
     // Everything that was settled is written before the process ends.
     tokio::task::spawn_blocking(move || recording.join())
