@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod io;
 mod pool;
 pub mod serve;
+mod stall;
 pub mod tls;
 pub mod upstream;
 

@@ -20,9 +20,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::io::BoxedIo;
+use crate::stall::WriteLimit;
 
 /// After a failed accept (no file descriptors left, say) the listener rests for so long.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// A client that takes no byte of its answer for so long is given up: it holds a connection here and one
+/// upstream. The value is that of nginx's `send_timeout`.
+const STALLED_WRITE: Duration = Duration::from_secs(60);
 
 /// Where connections come from: a TCP listener, or a pipe in a test.
 pub trait Accept: Send {
@@ -141,7 +146,7 @@ where
         .header_read_timeout(options.header_timeout)
         .max_buf_size(options.max_head_bytes)
         .max_headers(options.max_headers)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(WriteLimit::new(io, STALLED_WRITE)), service);
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

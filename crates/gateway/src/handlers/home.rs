@@ -5,6 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header, request};
 use pointsman_config::Snapshot;
+use pointsman_providers::simulated;
 
 use crate::Gateway;
 use crate::body::ResponseBody;
@@ -91,14 +92,14 @@ fn push_providers(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</table>");
 }
 
-/// A model for the snippets: one that costs nothing, where there is one. Lists are for known callers.
+/// A model for the snippets: a local one or a simulated one, so that trying them costs nothing. Lists are
+/// for known callers.
 fn first_model(snapshot: &Snapshot, open: bool) -> String {
-    let free = snapshot.deployments.iter().find(|deployment| deployment.provider.local);
-    match free.or(snapshot.deployments.first()) {
-        Some(deployment) if open => deployment.name.to_string(),
-        Some(_) => "a-model-of-yours".into(),
-        None => "gpt-4o-mini".into(),
+    if !open {
+        return "a-model-of-yours".into();
     }
+    let free = snapshot.deployments.iter().find(|deployment| deployment.provider.local);
+    free.map_or_else(|| format!("{}/hello", simulated::NAME), |deployment| deployment.name.to_string())
 }
 
 fn escape(text: &str) -> String {

@@ -1,5 +1,8 @@
 //! Who is served: without keys this machine's own programs, with keys whoever has one.
 
+use std::sync::{Arc, Mutex};
+
+use pointsman_testkit::mock::{Answer, Cut};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -14,6 +17,21 @@ fn keyed() -> World {
         "{TWO}keys:\n  - {{ id: all, sha256: {all}, team: core, user: ann }}\n  \
          - {{ id: some, sha256: {some}, models: [alpha/m, both] }}\n"
     ))
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn bearer(key: &str) -> String {
@@ -89,6 +107,37 @@ async fn without_keys_any_credential_is_ignored() {
     }
     assert!(alpha.received().iter().all(|sent| sent.header_all("authorization") == ["Bearer alpha-secret"]));
     assert!(world.records(4).await.iter().all(|record| record.principal.key.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendors_key_is_mentioned_once_and_no_secret_is_ever_printed() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+    let _printing = tracing::subscriber::set_default(
+        subscriber
+            .with_writer({
+                let log = log.clone();
+                move || log.clone()
+            })
+            .finish(),
+    );
+    let world = start(TWO);
+    let alpha = world.upstream("alpha");
+    alpha.script([
+        Answer::error(401, "wrong key alpha-secret"),
+        Answer::nothing(Cut::Reset),
+        Answer::error(500, "x"),
+    ]);
+    for key in ["harmless", "sk-proj-1234", "gsk_5678"] {
+        world.send(with(chat("both"), "authorization", &bearer(key))).await;
+        world.send(with(streamed("both"), "x-api-key", key)).await;
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("looks like a vendor's key").count(), 1, "{log}");
+    assert!(log.contains("attempt failed"), "the log was on: {log}");
+    for secret in ["harmless", "sk-proj", "gsk_", "alpha-secret", "beta-secret", "hello"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,6 +101,31 @@ async fn silence_before_the_first_token_ends_at_its_limit() {
     assert!(elapsed >= secs(17) && elapsed < secs(17) + secs(1) / 100, "{elapsed:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_route_sets_limits_of_its_own() {
+    let world =
+        start(&format!("{TWO}  quick: {{ first: [alpha/m, beta/m], timeouts: {{ first_token: 700ms }} }}\n"));
+    let [alpha, _beta] = ["alpha", "beta"].map(|name| world.upstream(name));
+    alpha.script([Answer::sse([role()]).cut_after_parts(1, Cut::Hang)]);
+    let started = Instant::now();
+    let stream = world.stream("quick").await;
+    assert_elapsed(started, std::time::Duration::from_millis(700));
+    assert_eq!(stream.header("x-pointsman-provider"), Some("beta"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_bounded() {
+    let world = start(TWO);
+    let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
+    let noise = Bytes::from(format!(": {}\n\n", "x".repeat(50_000)));
+    alpha.script([Answer::sse(std::iter::repeat_n(noise.clone(), 8)).cut_after_parts(8, Cut::Reset)]);
+    let mut stream = world.stream("both").await;
+    assert_eq!(stream.header("x-pointsman-provider"), Some("alpha"), "too much was held to try elsewhere");
+    let all = stream.rest().await;
+    assert!(all.starts_with(": xxx") && all.contains("stream_interrupted"), "{}", all.len());
+    assert_eq!(beta.received().len(), 0);
+}
+
 /// Two tokens, then `answer`'s fault: the client is told, and nothing looks like an end.
 async fn told(answer: impl FnOnce(Vec<Bytes>) -> Answer) -> (Value, pointsman_core::RequestRecord, Instant) {
     let world = start(TWO);

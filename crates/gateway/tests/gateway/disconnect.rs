@@ -130,6 +130,31 @@ async fn leaving_before_the_first_token_cancels_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_stops_reading_is_given_up() {
+    let world = start(TWO);
+    let alpha = world.upstream("alpha");
+    let token = chat_events("m", &["x".repeat(4_000).as_str()], None)[1].clone();
+    alpha.otherwise(move |_| Answer::sse(std::iter::repeat_n(token.clone(), 200)));
+    let body = chat_request("alpha/m", true).to_string();
+    let mut io = world.raw().await;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let started = Instant::now();
+    io.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    // It stays connected and takes nothing.
+    let entry = alpha.wait_entry(0, |entry| entry.ended.is_some()).await;
+    assert_eq!(entry.ending(), Some(Ending::ClientGone));
+    assert_elapsed(started, secs(60));
+    let record = world.record().await;
+    assert_eq!(record.outcome, Outcome::Cancelled);
+    assert!((1..200).contains(&record.usage.output), "{:?}", record.usage);
+    world.assert_at_rest();
+    drop(io);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_route_may_have_its_streams_read_to_the_end() {
     let world = start(FINISH);
     let alpha = world.upstream("alpha");

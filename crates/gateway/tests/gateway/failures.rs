@@ -185,6 +185,19 @@ async fn an_error_whose_body_never_comes_is_still_that_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn interim_heads_are_no_answers() {
+    let world = start(TWO);
+    let alpha = world.upstream("alpha");
+    let body = chat_answer("m", "x", TOKENS).to_string();
+    let head = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
+    let answer = format!("{head}HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    alpha.script([Answer::raw(answer)]);
+    let reply = world.chat("alpha/m").await;
+    assert_eq!((reply.status, &reply.body[..]), (200, body.as_bytes()));
+    assert_eq!(reply.header("link"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_larger_than_memory_allows_is_refused() {
     let world = start(TWO);
     let alpha = world.upstream("alpha");

@@ -147,6 +147,41 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connections_are_bounded() {
+    let world = start(&SMALL.replace("max_body: 1000", "max_connections: 2, max_body: 1000"));
+    let mut first = world.client().await;
+    assert_eq!(first.send(get("/livez")).await.status, 200);
+    let mut second = world.client().await;
+    assert_eq!(second.send(get("/livez")).await.status, 200);
+    let mut third = world.client().await;
+    let waiting = tokio::spawn(async move { third.send(get("/livez")).await.status });
+    tokio::time::sleep(secs(1)).await;
+    assert!(!waiting.is_finished());
+    drop(first);
+    assert_eq!(waiting.await.unwrap(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let world = start(SMALL);
+    let alpha = world.upstream("alpha");
+    let body = sized(500);
+    let mut io = world.raw().await;
+    io.write_all(head("expect: 100-continue\r\ncontent-length: 500\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 25];
+    io.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    io.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    io.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert_eq!(alpha.received()[0].header("expect"), None);
+    // Where the length alone says no, nothing is asked for.
+    let answer = world.exchange(head("expect: 100-continue\r\ncontent-length: 1001\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn heads_are_bounded() {
     let world = start(SMALL);
     let many: String = (0..150).map(|n| format!("x-{n}: 1\r\n")).collect();

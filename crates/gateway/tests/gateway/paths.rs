@@ -113,6 +113,17 @@ async fn the_page_shows_how_to_connect_and_cannot_be_written_into() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_snippets_never_name_a_model_that_costs() {
+    let world = Setup::new(PRICED).env("OPENAI_API_KEY", "k").start();
+    let page = String::from_utf8(world.send(get("/")).await.body.to_vec()).unwrap();
+    assert!(page.contains("model=\"sim/hello\"") && !page.contains("model=\"openai/"), "{page}");
+    let local = "  alpha: { base_url: 'http://alpha.test/v1', models: [mine], local: true }\n";
+    let world = Setup::new(&format!("{PRICED}{local}")).env("OPENAI_API_KEY", "k").start();
+    let page = String::from_utf8(world.send(get("/")).await.body.to_vec()).unwrap();
+    assert!(page.contains("model=\"alpha/mine\""), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn health_is_open_to_everybody() {
     let world = start(TWO);
     for path in ["/livez", "/readyz"] {
