@@ -141,13 +141,13 @@ impl Mock {
             let request = Request::of(&buffer.bytes()[..head.length], self.log.is_some());
             buffer.consume(head.length);
             let flags = read_body(&mut buffer, &mut stream, head).await?;
-            if request.kind == Kind::Post {
-                self.answer(&mut stream, &request, flags).await?;
-                continue;
-            }
             let body = match request.kind {
                 Kind::Totals => self.totals.to_json(),
-                _ => answers::MODELS.to_owned(),
+                Kind::Models => answers::MODELS.to_owned(),
+                Kind::Chat | Kind::Completion | Kind::Embedding => {
+                    self.answer(&mut stream, &request, flags).await?;
+                    continue;
+                }
             };
             stream.write_all(&answers::with_head("200 OK", body.as_bytes())).await?;
         }
@@ -174,7 +174,11 @@ impl Mock {
                 return sent;
             }
         } else {
-            let (bytes, output) = turn.answers.plain(turn.number);
+            let (bytes, output) = match request.kind {
+                Kind::Embedding => (turn.answers.embedding.as_slice(), 0),
+                Kind::Completion => (turn.answers.completion.as_slice(), answers::FIRST_TOKENS),
+                _ => turn.answers.plain(turn.number),
+            };
             stream.write_all(bytes).await?;
             self.totals.answered(totals::INPUT_TOKENS, output);
         }
@@ -201,7 +205,9 @@ pub async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Post,
+    Chat,
+    Completion,
+    Embedding,
     Models,
     Totals,
 }
@@ -213,8 +219,11 @@ struct Request {
 
 impl Request {
     fn of(head: &[u8], with_trace: bool) -> Self {
+        let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
         let kind = match head.strip_prefix(b"GET ") {
-            None => Kind::Post,
+            None if memmem::find(line, b"/embeddings").is_some() => Kind::Embedding,
+            None if memmem::find(line, b"/chat/").is_none() => Kind::Completion,
+            None => Kind::Chat,
             Some(rest) if rest.starts_with(TOTALS_PATH) => Kind::Totals,
             Some(_) => Kind::Models,
         };

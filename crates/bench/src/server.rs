@@ -203,7 +203,9 @@ fn command(
             let path = config_path(folder);
             fs::write(&path, fleet.yaml(address, &admin, upstream, *records, *access_log))?;
             let mut command = Command::new(binary);
-            command.current_dir(folder).env_clear().arg("serve").arg("--config").arg(path);
+            // The preset that knows the price wants a key; the mock takes any.
+            command.env_clear().env("OPENAI_API_KEY", "sk-bench");
+            command.current_dir(folder).arg("serve").arg("--config").arg(path);
             Ok(command)
         }
     }

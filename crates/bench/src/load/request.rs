@@ -37,13 +37,16 @@ impl Shape {
     /// The next request, in place of what `out` held.
     pub fn render(&self, rng: &mut Rng, out: &mut Vec<u8>) {
         let model = pick(&self.models, rng).map_or("bench", String::as_str);
-        let tail = if self.stream {
-            r#""}],"stream":true,"stream_options":{"include_usage":true}}"#
-        } else {
-            r#""}]}"#
-        };
         let opening = r#"{"model":""#;
-        let middle = r#"","messages":[{"role":"user","content":""#;
+        let (middle, tail) = match self.path.rsplit('/').next() {
+            Some("embeddings") => (r#"","input":""#, r#""}"#),
+            Some("completions") if !self.path.contains("/chat/") => (r#"","prompt":""#, r#""}"#),
+            _ if self.stream => (
+                r#"","messages":[{"role":"user","content":""#,
+                r#""}],"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+            _ => (r#"","messages":[{"role":"user","content":""#, r#""}]}"#),
+        };
         let fixed = opening.len() + model.len() + middle.len() + tail.len();
         let text = self.body_bytes.saturating_sub(fixed);
         out.clear();

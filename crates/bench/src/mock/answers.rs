@@ -10,11 +10,17 @@ pub(super) const MODELS: &str =
 /// Plain answers differ in their tokens, so that sums are worth comparing.
 const VARIANTS: u64 = 64;
 /// Completion tokens of the first variant; two digits in all, so that sizes are equal.
-const FIRST_TOKENS: u64 = 20;
+pub(super) const FIRST_TOKENS: u64 = 20;
+/// Length of an embedding, as small models have it.
+const DIMENSIONS: usize = 384;
 
 #[derive(Debug)]
 pub(super) struct Answers {
     variants: Vec<Vec<u8>>,
+    /// To `/embeddings`, of [`INPUT_TOKENS`] tokens.
+    pub(super) embedding: Vec<u8>,
+    /// To `/completions`, of [`FIRST_TOKENS`] tokens.
+    pub(super) completion: Vec<u8>,
     pub(super) status_500: Vec<u8>,
     pub(super) status_429: Vec<u8>,
 }
@@ -27,8 +33,18 @@ impl Answers {
             let body = r#"{"error":{"message":"scripted fault","type":"mock","param":null,"code":null}}"#;
             with_head(&format!("{status}{extra}"), body.as_bytes())
         };
+        let total = INPUT_TOKENS + FIRST_TOKENS;
+        let completion = format!(
+            r#"{{"id":"cmpl-bench","object":"text_completion","created":1700000000,"model":"bench","choices":[{{"index":0,"text":"The quick brown fox","logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{INPUT_TOKENS},"completion_tokens":{FIRST_TOKENS},"total_tokens":{total}}}}}"#
+        );
+        let embedding = format!(
+            r#"{{"object":"list","data":[{{"object":"embedding","index":0,"embedding":[{}0.5]}}],"model":"bench","usage":{{"prompt_tokens":{INPUT_TOKENS},"total_tokens":{INPUT_TOKENS}}}}}"#,
+            "-0.0123456,".repeat(DIMENSIONS - 1),
+        );
         Arc::new(Self {
             variants: variants.collect(),
+            embedding: with_head("200 OK", embedding.as_bytes()),
+            completion: with_head("200 OK", completion.as_bytes()),
             status_500: error("500 Internal Server Error", ""),
             status_429: error("429 Too Many Requests", "\r\nretry-after: 0"),
         })
