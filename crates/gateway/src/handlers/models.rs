@@ -3,6 +3,7 @@
 use http::{Response, StatusCode, request};
 use pointsman_config::Snapshot;
 use pointsman_core::{ErrorCode, Principal, PublicError};
+use pointsman_providers::simulated;
 use pointsman_routing::Resolved;
 use pointsman_wire::openai::models::{ModelEntry, render_list, render_one};
 
@@ -45,7 +46,14 @@ fn entries(snapshot: &Snapshot, principal: &Principal) -> Vec<ModelEntry> {
         owned_by: Some(deployment.key.provider.to_string()),
         context_length: deployment.context_length.map(u64::from),
     });
-    own.chain(deployments).filter(|entry| principal.may_use(&entry.id)).collect()
+    let mut entries: Vec<_> = own.chain(deployments).collect();
+    if entries.is_empty() && snapshot.simulated_only() {
+        // Any name is answered then; pickers in user interfaces need one to show.
+        let id = format!("{}/hello", simulated::NAME);
+        entries.push(ModelEntry { id, owned_by: Some(simulated::NAME.into()), context_length: None });
+    }
+    entries.retain(|entry| principal.may_use(&entry.id));
+    entries
 }
 
 fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEntry, PublicError> {

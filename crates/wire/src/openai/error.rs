@@ -33,7 +33,7 @@ pub struct TriedCandidate<'a> {
 /// Longer messages are cut: some servers send their whole stack.
 pub const MAX_MESSAGE_CHARS: usize = 2000;
 
-/// The error document, in OpenAI's shape with `request_id` and `attempts` (if any) added to it.
+/// The error document, in OpenAI's shape with `request_id` and `attempts` added to it, where there are any.
 #[must_use]
 pub fn render(error: &PublicError, request_id: &str, attempts: &[TriedCandidate<'_>]) -> Bytes {
     document(error, request_id, attempts).to_string().into()
@@ -82,11 +82,11 @@ fn document(error: &PublicError, request_id: &str, attempts: &[TriedCandidate<'_
         "type": openai_type(error.code),
         "param": error.param,
         "code": error.code.as_str(),
-        "request_id": request_id,
     });
-    if let Some(members) = document.as_object_mut()
-        && !attempts.is_empty()
-    {
+    if !request_id.is_empty() {
+        document["request_id"] = json!(request_id);
+    }
+    if !attempts.is_empty() {
         let attempts = attempts.iter().map(|tried| {
             json!({
                 "provider": tried.provider,
@@ -95,7 +95,7 @@ fn document(error: &PublicError, request_id: &str, attempts: &[TriedCandidate<'_
                 "status": tried.status,
             })
         });
-        members.insert("attempts".to_owned(), attempts.collect());
+        document["attempts"] = attempts.collect();
     }
     json!({ "error": document })
 }
