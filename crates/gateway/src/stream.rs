@@ -99,7 +99,8 @@ fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
 
 async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
     let mut held_bytes = 0;
-    while !start.observer.observed().committed && held_bytes <= MAX_HELD_BYTES {
+    let settled = |observed: &Observed| observed.committed || observed.done;
+    while !settled(start.observer.observed()) && held_bytes <= MAX_HELD_BYTES {
         let before = start.held.len();
         match start.body.frame().await {
             Some(Ok(frame)) => {
