@@ -1,7 +1,5 @@
 //! Replays the committed fuzzing corpus of the configuration: what a fuzzer once found stays found.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use std::path::Path;
 use std::{fs, panic};
 
