@@ -217,6 +217,25 @@ async fn a_stream_without_end_ends_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_deadline_comes_before_longer_limits() {
+    let route = "  hurried: { first: [alpha/m, beta/m], timeouts: { total: 3s } }\n";
+    // Held or shown: no other limit of these providers is as short as three seconds.
+    for (parts, status) in [(1, 504), (2, 200)] {
+        let world = start(&format!("{TWO}{route}"));
+        let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
+        alpha.script([Answer::sse(chat_events("m", &["a"], None)).cut_after_parts(parts, Cut::Hang)]);
+        let started = Instant::now();
+        let mut stream = world.stream("hurried").await;
+        assert_eq!(stream.status, status);
+        let all = stream.rest().await;
+        assert_elapsed(started, secs(3));
+        assert!(all.contains("the request's deadline passed") && !all.contains("[DONE]"), "{all}");
+        assert_eq!(beta.received().len(), 0, "no time is left for another");
+        assert_eq!(world.record().await.outcome, Outcome::Timeout(Phase::Total));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_finish_is_an_end_also_without_done() {
     let world = start(TWO);
     let alpha = world.upstream("alpha");
