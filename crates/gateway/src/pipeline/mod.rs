@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 mod deliver;
 pub(crate) mod dispatch;
 pub(crate) mod identify;
+mod leftover;
 mod plan;
 pub(crate) mod read;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use pointsman_config::OnDisconnect;
 use pointsman_core::{Operation, PublicError};
 use pointsman_wire::probe::probe;
 
@@ -59,7 +61,17 @@ pub(crate) async fn run(
         planned,
         dispatch::Outgoing::new(received.bytes, &head.headers),
     );
-    match dispatch.open().await {
+    if dispatch.route.on_disconnect == OnDisconnect::Finish {
+        // Boxed: these routes are few, and their future would make everybody's larger.
+        return Box::pin(leftover::run(dispatch)).await;
+    }
+    let opened = dispatch.open().await;
+    answer(dispatch, opened)
+}
+
+/// The response to what dispatching came to.
+fn answer(dispatch: Dispatch, opened: Result<attempt::Opened, PublicError>) -> Response<ResponseBody> {
+    match opened {
         Ok(opened) => deliver::deliver(dispatch, opened),
         Err(error) => refuse(dispatch.into_settlement(), &error),
     }

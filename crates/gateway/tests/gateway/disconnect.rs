@@ -203,13 +203,59 @@ async fn a_finished_leftover_still_knows_its_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn plain_answers_of_such_routes_are_read_to_the_end_or_cancelled_but_never_lost() {
+async fn plain_answers_of_such_routes_are_read_to_the_end_too() {
     let world = start(FINISH);
     let alpha = world.upstream("alpha");
-    alpha.script([Answer::chat("m", "x", TOKENS).delay_head(secs(5))]);
+    alpha.script([Answer::error(500, "x"), Answer::chat("m", "x", TOKENS).delay_head(secs(5))]);
     post_and_leave(&world, &alpha, "finished").await;
+    let log = alpha.wait_ended(2).await;
+    assert!(log[1].is_complete(), "{:?}", log[1]);
     let record = world.record().await;
-    assert_eq!(record.outcome, Outcome::Cancelled);
-    assert_eq!(record.attempts.len(), 1);
+    assert_eq!((record.outcome, record.status, record.error), (Outcome::Cancelled, 0, None));
+    assert_eq!((record.usage.output, record.usage.source), (2, UsageSource::Reported));
+    let outcomes: Vec<_> = record.attempts.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Outcome::UpstreamFault, Outcome::Success]);
+    world.gateway.finish().await;
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_of_such_routes_are_read_also_from_before_their_first_token() {
+    let world = start(FINISH);
+    let alpha = world.upstream("alpha");
+    let events = chat_events("m", &["a", "b", "c"], Some(TOKENS));
+    alpha.script([Answer::sse(events).pace(secs(1)).delay_head(secs(2))]);
+    let body = chat_request("finished", true).to_string();
+    let mut io = world.raw().await;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    io.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    alpha.wait_received(1).await;
+    drop(io);
+    assert!(alpha.wait_ended(1).await[0].is_complete());
+    let record = world.record().await;
+    assert_eq!((record.outcome, record.response_bytes), (Outcome::Cancelled, 0));
+    assert_eq!((record.usage.output, record.usage.source), (2, UsageSource::Reported));
+    assert_eq!(record.attempts[0].outcome, Outcome::Success);
+    world.gateway.finish().await;
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_such_routes_who_stay_are_served_as_others_are() {
+    let world = start(FINISH);
+    let alpha = world.upstream("alpha");
+    let reply = world.chat("finished").await;
+    assert_eq!((reply.status, reply.header("x-pointsman-attempts")), (200, Some("1")));
+    alpha.script([Answer::error(400, "no")]);
+    assert_eq!(world.chat("finished").await.status, 400);
+    alpha.script(std::iter::repeat_n(Answer::error(500, "x"), 2));
+    world.chat("finished").await.assert_error(502, "upstream_unavailable", None);
+    let records = world.records(3).await;
+    let outcomes: Vec<_> = records.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Success, Outcome::ClientFault, Outcome::UpstreamFault]);
+    assert!(records.iter().all(|record| record.overhead_us == 0));
     world.assert_at_rest();
 }
