@@ -53,6 +53,13 @@ pub fn raise_file_limit() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }
 
+/// Processes that ran or wanted to run over the last minute: before a run it should be near zero.
+#[must_use]
+pub fn load_average() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
+}
+
 /// Facts for the report: processor, cores, memory, kernel.
 #[must_use]
 pub fn facts() -> Vec<(&'static str, String)> {

@@ -76,8 +76,9 @@ pub fn compare(results: &Results, command: &str, date: &str) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "Medians over {} interleaved rounds, with the extremes in brackets.\n",
-        results.rounds
+        "Medians over {} interleaved rounds, with the extremes in brackets. The machine's load average before the \
+         run was {:.2}.\n",
+        results.rounds, results.load_before,
     );
     if !results.apart {
         text.push_str(

@@ -25,6 +25,8 @@ use crate::server::{Fleet, PRICED_MODEL, Program, Server, nginx_version};
 const WARM_UP: Duration = Duration::from_secs(1);
 /// After a phase that leaves memory behind; the targets are stated for ten seconds.
 const SETTLE: Duration = Duration::from_secs(10);
+/// A load average beyond which somebody else is at work.
+const BUSY: f64 = 0.7;
 
 /// How to compare.
 #[derive(Clone, Debug)]
@@ -68,8 +70,13 @@ impl Bench {
 /// # Errors
 /// Where a server cannot be started, a request fails or the sums differ: then there is no report.
 pub async fn compare(options: &Options) -> io::Result<Results> {
+    let load_before = machine::load_average();
+    if load_before > BUSY {
+        say(&format!("warning: the machine is busy (load average {load_before}): figures will be poor"))?;
+    }
     let bench = Bench::start(options.measure).await?;
     let mut results = Results::new(nginx_version(), bench.cores.apart(), options.rounds);
+    results.load_before = load_before;
     for round in 1..=options.rounds {
         for target in targets(options, results.nginx.is_some()) {
             say(&format!("round {round} of {}: {}", options.rounds, target.name()))?;

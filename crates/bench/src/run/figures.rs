@@ -84,6 +84,8 @@ pub struct Results {
     pub rounds: u32,
     /// How late the mock itself was with a chunk at most.
     pub mock_latest: Duration,
+    /// The machine's load average before the run.
+    pub load_before: f64,
 }
 
 impl Target {
@@ -118,8 +120,15 @@ impl Results {
     /// Nothing yet.
     #[must_use]
     pub const fn new(nginx: Option<String>, apart: bool, rounds: u32) -> Self {
-        let checks = Vec::new();
-        Self { values: BTreeMap::new(), checks, nginx, apart, rounds, mock_latest: Duration::ZERO }
+        Self {
+            values: BTreeMap::new(),
+            checks: Vec::new(),
+            nginx,
+            apart,
+            rounds,
+            mock_latest: Duration::ZERO,
+            load_before: 0.0,
+        }
     }
 
     /// One round's value.
