@@ -86,7 +86,7 @@ impl Load {
                 for seed in 0..connections {
                     tasks.spawn(open(worker(seed), Arc::clone(&queue)));
                 }
-                tasks.spawn(pace(rate, due, Arc::clone(&stop)));
+                tasks.spawn(pace(rate, due, Arc::clone(&stats), Arc::clone(&stop)));
             }
         }
         Self { stats, stop, tasks }
@@ -104,12 +104,15 @@ impl Load {
     }
 }
 
-type Queue = Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<u64>>>;
+type Queue = Arc<tokio::sync::Mutex<mpsc::Receiver<u64>>>;
 
-/// Moments at which requests are due. Not bounded: a queue that grows is what an open loop shows, and the
-/// run ends it.
-fn async_queue() -> (mpsc::UnboundedSender<u64>, Queue) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+/// Requests that are due and wait for a connection. Beyond so many the rate is hopeless, and each further
+/// one is an error.
+const MAX_DUE: usize = 100_000;
+
+/// Moments at which requests are due.
+fn async_queue() -> (mpsc::Sender<u64>, Queue) {
+    let (sender, receiver) = mpsc::channel(MAX_DUE);
     (sender, Arc::new(tokio::sync::Mutex::new(receiver)))
 }
 
@@ -130,7 +133,7 @@ async fn open(mut worker: Worker, queue: Queue) {
     }
 }
 
-async fn pace(rate: u64, due: mpsc::UnboundedSender<u64>, stop: Arc<AtomicBool>) {
+async fn pace(rate: u64, due: mpsc::Sender<u64>, stats: Arc<Stats>, stop: Arc<AtomicBool>) {
     let (start, start_ns) = (Instant::now() + TICK, now_ns() + TICK.as_nanos() as u64);
     let mut ticks = interval_at(start, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -141,8 +144,8 @@ async fn pace(rate: u64, due: mpsc::UnboundedSender<u64>, stop: Arc<AtomicBool>)
         let target = rate * tick / 1000;
         let moment = start_ns + (tick - 1) * TICK.as_nanos() as u64;
         while sent < target {
-            if due.send(moment).is_err() {
-                return;
+            if due.try_send(moment).is_err() {
+                stats.fail("more requests are due than the server can ever answer");
             }
             sent += 1;
         }

@@ -58,6 +58,12 @@ impl Stats {
         std::mem::take(&mut self.lock())
     }
 
+    pub(super) fn fail(&self, why: &str) {
+        let mut taken = self.lock();
+        taken.errors += 1;
+        taken.first_error.get_or_insert_with(|| why.to_owned());
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Taken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
