@@ -9,11 +9,11 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 
 /// Faster than the system's, and gives memory back after a burst.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     commands::run(cli::Cli::parse()).unwrap_or_else(|failure| {
