@@ -36,7 +36,7 @@ DEVELOPMENT = {"testkit", "bench"}
 # Layers 0 and 1 are pure: no sockets, no files, no runtime. `core` may name tokio, whose time backs its Clock.
 PURE_LAYERS = (0, 1)
 IMPURE = {
-    "axum", "hyper", "hyper-util", "mimalloc", "notify", "rusqlite", "rustix", "rustls", "socket2",
+    "axum", "hyper", "hyper-util", "notify", "rusqlite", "rustix", "rustls", "socket2",
     "tempfile", "tokio", "tokio-rustls",
 }  # fmt: skip
 PURE_EXCEPTIONS = {("core", "tokio")}

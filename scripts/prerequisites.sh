@@ -17,7 +17,7 @@ elif ! command -v rustup >/dev/null 2>&1; then
 		"install rustup (https://rustup.rs) and put ~/.cargo/bin first in PATH"
 fi
 
-# The bundled SQLite, ring and mimalloc are C.
+# The bundled SQLite, ring and jemalloc are C.
 if ! command -v "${CC:-cc}" >/dev/null 2>&1; then
 	complain "no C compiler (${CC:-cc})" "install gcc or clang, for example: apt-get install build-essential"
 fi

@@ -4,11 +4,14 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use smallvec::SmallVec;
 
-/// Pieces that are sent one after the other, never joined: vectored writes carry them.
+/// Up to this length one copy is cheaper than a vectored write of several pieces, in bytes.
+const JOIN_BYTES: usize = 4 * 1024;
+
+/// Pieces that are sent one after the other: long bodies are never joined, vectored writes carry them.
 #[derive(Clone, Debug, Default)]
 pub struct RequestBody {
     pieces: SmallVec<[Bytes; 5]>,
@@ -21,8 +24,14 @@ impl RequestBody {
     #[must_use]
     pub fn new(mut pieces: SmallVec<[Bytes; 5]>) -> Self {
         pieces.retain(|piece| !piece.is_empty());
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self { pieces, next: 0, left }
+        let left = pieces.iter().map(Bytes::len).sum();
+        if pieces.len() > 1 && left <= JOIN_BYTES {
+            let mut joined = BytesMut::with_capacity(left);
+            pieces.iter().for_each(|piece| joined.extend_from_slice(piece));
+            pieces.clear();
+            pieces.push(joined.freeze());
+        }
+        Self { pieces, next: 0, left: left as u64 }
     }
 
     /// Bytes still to be sent.
