@@ -45,6 +45,10 @@ pub fn answer(operation: Operation, body: &[u8], context: Context) -> Result<Ans
         Operation::Chat => answer::chat(&request, context),
         Operation::TextCompletion => answer::completion(&request, context),
         Operation::Embeddings => embeddings::answer(&request),
+        other => Err(PublicError::new(
+            ErrorCode::UnsupportedOperation,
+            format!("the simulated provider has no {}", other.as_str()),
+        )),
     }
 }
 

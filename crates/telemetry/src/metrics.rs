@@ -153,7 +153,8 @@ pub(crate) struct Series {
 
 impl Series {
     fn new(version: &'static str) -> Self {
-        let by_request = || [(); 3].map(|()| [(); 2].map(|()| DurationHistogram::new(REQUEST_BOUNDS_US)));
+        let by_request =
+            || Operation::ALL.map(|_| [(); 2].map(|()| DurationHistogram::new(REQUEST_BOUNDS_US)));
         Self {
             version,
             requests: Default::default(),
@@ -174,7 +175,7 @@ impl Series {
     }
 
     fn observe(&self, record: &RequestRecord) {
-        let operation = operation(record.operation);
+        let operation = record.operation.index();
         let stream = usize::from(record.streamed);
         let class = status_class(record.status);
         self.requests[operation][record.outcome.index()][class][stream].fetch_add(1, Ordering::Relaxed);
@@ -184,15 +185,6 @@ impl Series {
         }
         self.overhead.observe(record.overhead_us);
         self.usage[usage_source(record.usage.source)].fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The position in [`Operation::ALL`].
-const fn operation(operation: Operation) -> usize {
-    match operation {
-        Operation::Chat => 0,
-        Operation::TextCompletion => 1,
-        Operation::Embeddings => 2,
     }
 }
 

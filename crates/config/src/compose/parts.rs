@@ -126,9 +126,9 @@ fn upstream(
         Err(error) => return check.cx.fail(spec.base_url_place, error.to_string()),
     };
     let target = |operation: Operation| upstream.target(operation.openai_path());
-    let [chat, text, embeddings] = Operation::ALL.map(target);
-    match (chat, text, embeddings) {
-        (Ok(chat), Ok(text), Ok(embeddings)) => Some((upstream, [chat, text, embeddings])),
+    let targets: Result<Vec<Uri>, _> = Operation::ALL.into_iter().map(target).collect();
+    match targets.map(Targets::try_from) {
+        Ok(Ok(targets)) => Some((upstream, targets)),
         _ => check.cx.fail(spec.base_url_place, format!("`{}` is not a URL", spec.base_url)),
     }
 }

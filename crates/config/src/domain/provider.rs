@@ -102,11 +102,7 @@ impl Provider {
     /// The request target of an operation.
     #[must_use]
     pub const fn target(&self, operation: Operation) -> &Uri {
-        match operation {
-            Operation::Chat => &self.targets[0],
-            Operation::TextCompletion => &self.targets[1],
-            Operation::Embeddings => &self.targets[2],
-        }
+        &self.targets[operation.index()]
     }
 
     /// The auth header's value for the `nth` use: keys take turns. `None` without keys.

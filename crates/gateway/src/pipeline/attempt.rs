@@ -170,7 +170,7 @@ async fn exchange(
 }
 
 /// The request for this candidate: the client's bytes with its model name, and our headers.
-fn encode(
+pub(crate) fn encode(
     dispatch: &mut Dispatch,
     deployment: &Deployment,
     include_usage: bool,
@@ -270,8 +270,8 @@ pub(crate) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<B
 /// Lengths instead of counts: four characters a token.
 fn estimate(dispatch: &Dispatch, answer: &Answer) -> Usage {
     let output = match dispatch.operation {
-        Operation::Embeddings => 0,
         Operation::Chat | Operation::TextCompletion => answer.output_chars.div_ceil(CHARS_PER_TOKEN),
+        _ => 0,
     };
     let input = estimated_input(dispatch);
     Usage { input, output, source: UsageSource::Estimated, ..Usage::default() }
@@ -283,7 +283,7 @@ pub(crate) fn estimated_input(dispatch: &Dispatch) -> u64 {
 }
 
 /// Reads an error answer and says what it means.
-async fn refusal(
+pub(crate) async fn refusal(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
     response: Response<UpstreamBody>,
@@ -331,7 +331,7 @@ pub(crate) fn quote(outcome: Outcome, status: Option<StatusCode>, error: &Upstre
     format!("{status}, {message}")
 }
 
-fn send_failure(error: &SendError) -> Failure {
+pub(crate) fn send_failure(error: &SendError) -> Failure {
     match error {
         SendError::Connect(ConnectError::Timeout(_)) => timed_out(Phase::Connect),
         SendError::Connect(ConnectError::Unknown(_)) => {

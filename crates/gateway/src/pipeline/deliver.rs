@@ -112,7 +112,12 @@ fn describe(response: &mut Response<ResponseBody>, settlement: &Settlement, depl
     }
 }
 
-fn name_source(out: &mut HeaderMap, settlement: &Settlement, deployment: &Deployment, attempts: usize) {
+pub(crate) fn name_source(
+    out: &mut HeaderMap,
+    settlement: &Settlement,
+    deployment: &Deployment,
+    attempts: usize,
+) {
     if let Some(live) = settlement.live(deployment) {
         out.insert(headers::MODEL, live.model_header.clone());
         out.insert(headers::PROVIDER, live.provider_header.clone());

@@ -2,7 +2,8 @@
 //!
 //! OpenAI's own names come first; DeepSeek adds `prompt_cache_hit_tokens`, Moonshot a top-level
 //! `cached_tokens`, OpenRouter `cache_write_tokens`, newer servers the names of the Responses API,
-//! and llama.cpp reports `timings` even where it reports no usage.
+//! realtime sessions and transcriptions write `input_token_details`, and llama.cpp reports `timings`
+//! even where it reports no usage.
 
 use pointsman_core::{Usage, UsageSource};
 
@@ -30,8 +31,12 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError
             "prompt_tokens" | "input_tokens" => keep(&mut counts.input, scanner.count_or_skip()?),
             "completion_tokens" | "output_tokens" => keep(&mut counts.output, scanner.count_or_skip()?),
             "total_tokens" => keep(&mut counts.total, scanner.count_or_skip()?),
-            "prompt_tokens_details" | "input_tokens_details" => read_details(scanner, usage, true)?,
-            "completion_tokens_details" | "output_tokens_details" => read_details(scanner, usage, false)?,
+            "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
+                read_details(scanner, usage, true)?;
+            }
+            "completion_tokens_details" | "output_tokens_details" | "output_token_details" => {
+                read_details(scanner, usage, false)?;
+            }
             "prompt_cache_hit_tokens" | "cached_tokens" | "num_cached_tokens" | "cache_read_input_tokens" => {
                 larger(&mut usage.cached_input, scanner.count_or_skip()?);
             }
