@@ -1,6 +1,6 @@
-//! The body of an upstream request: slices of the client's own bytes with the new name between.
+//! The body of an upstream request: slices of the client's own bytes with the new name between, or a stream.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,12 +11,17 @@ use smallvec::SmallVec;
 /// Up to this length one copy is cheaper than a vectored write of several pieces, in bytes.
 const JOIN_BYTES: usize = 4 * 1024;
 
+/// What breaks a streamed body off.
+pub type RequestBodyError = Box<dyn std::error::Error + Send + Sync>;
+/// A body that is not in memory.
+pub type StreamedBody = Pin<Box<dyn Body<Data = Bytes, Error = RequestBodyError> + Send>>;
+
 /// Pieces that are sent one after the other: long bodies are never joined, vectored writes carry them.
-#[derive(Clone, Debug, Default)]
-pub struct RequestBody {
-    pieces: SmallVec<[Bytes; 5]>,
-    next: usize,
-    left: u64,
+pub struct RequestBody(Kind);
+
+enum Kind {
+    Pieces { pieces: SmallVec<[Bytes; 5]>, next: usize, left: u64 },
+    Stream(StreamedBody),
 }
 
 impl RequestBody {
@@ -31,19 +36,35 @@ impl RequestBody {
             pieces.clear();
             pieces.push(joined.freeze());
         }
-        Self { pieces, next: 0, left: left as u64 }
+        Self(Kind::Pieces { pieces, next: 0, left: left as u64 })
     }
 
-    /// Bytes still to be sent.
+    /// A body that is read as it is sent. Its size hint, where exact, becomes the content length; else it
+    /// is sent in chunks.
     #[must_use]
-    pub const fn len(&self) -> u64 {
-        self.left
+    pub fn streamed(body: StreamedBody) -> Self {
+        Self(Kind::Stream(body))
     }
 
-    /// Whether nothing is left to be sent.
+    /// The length in bytes, where it is known.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.left == 0
+    pub fn exact_len(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
+}
+
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::new(SmallVec::new())
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.exact_len() {
+            Some(length) => write!(f, "RequestBody({length} bytes)"),
+            None => f.write_str("RequestBody(streamed)"),
+        }
     }
 }
 
@@ -55,26 +76,36 @@ impl From<Bytes> for RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = RequestBodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let index = self.next;
-        let Some(piece) = self.pieces.get_mut(index).map(std::mem::take) else {
-            return Poll::Ready(None);
-        };
-        self.next += 1;
-        self.left -= piece.len() as u64;
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
+        match &mut self.0 {
+            Kind::Pieces { pieces, next, left } => {
+                let Some(piece) = pieces.get_mut(*next).map(std::mem::take) else {
+                    return Poll::Ready(None);
+                };
+                *next += 1;
+                *left -= piece.len() as u64;
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
+            Kind::Stream(body) => body.as_mut().poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        match &self.0 {
+            Kind::Pieces { left, .. } => *left == 0,
+            Kind::Stream(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        match &self.0 {
+            Kind::Pieces { left, .. } => SizeHint::with_exact(*left),
+            Kind::Stream(body) => body.size_hint(),
+        }
     }
 }

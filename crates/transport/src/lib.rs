@@ -8,6 +8,7 @@ pub mod bind;
 pub mod body;
 pub mod connect;
 pub mod fetch;
+mod h1;
 pub mod io;
 mod pool;
 pub mod serve;
@@ -15,8 +16,9 @@ mod stall;
 pub mod tls;
 pub mod upstream;
 
-pub use body::RequestBody;
+pub use body::{RequestBody, RequestBodyError, StreamedBody};
 pub use connect::{Connect, ConnectError, Origin};
+pub use h1::ExchangeError;
 pub use io::{BoxedIo, Io};
 pub use pool::UpstreamBody;
 pub use serve::{Drain, ServeOptions, serve};

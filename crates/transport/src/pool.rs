@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
-use crate::body::RequestBody;
-
-/// A connection that can take one request at a time.
-pub(crate) type Sender = SendRequest<RequestBody>;
+use crate::h1::ExchangeError;
+use crate::h1::conn::Conn;
+use crate::h1::framing::Framing;
 
 #[derive(Debug)]
 struct Idle {
-    sender: Sender,
+    conn: Conn,
     since: Instant,
 }
 
@@ -35,27 +32,20 @@ impl Pool {
         Arc::new(Self { idle: Mutex::new(Vec::new()), max_idle, idle_timeout })
     }
 
-    /// A connection that is open and, as far as is known here, free.
-    ///
-    /// A connection comes back at the end of its last answer, when its own task may not yet have said
-    /// that it is free: then the caller waits for that with `ready()`, which takes microseconds.
-    pub(crate) fn take(&self) -> Option<Sender> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A connection that is open and silent.
+    pub(crate) fn take(&self) -> Option<Conn> {
         loop {
-            let last = idle.pop()?;
-            if !last.sender.is_closed() {
-                return Some(last.sender);
+            let mut last = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if last.conn.is_idle() {
+                return Some(last.conn);
             }
         }
     }
 
-    pub(crate) fn put(&self, sender: Sender) {
-        if sender.is_closed() {
-            return;
-        }
+    fn put(&self, conn: Conn) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.max_idle {
-            idle.push(Idle { sender, since: Instant::now() });
+            idle.push(Idle { conn, since: Instant::now() });
         }
     }
 
@@ -63,7 +53,7 @@ impl Pool {
     pub(crate) fn sweep(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        idle.retain(|conn| !conn.sender.is_closed() && now - conn.since < self.idle_timeout);
+        idle.retain_mut(|idle| now - idle.since < self.idle_timeout && idle.conn.is_idle());
         if idle.is_empty() {
             idle.shrink_to_fit();
         }
@@ -77,49 +67,59 @@ impl Pool {
 /// An answer's body. Read to its end, it gives its connection back; dropped before, it closes it.
 #[derive(Debug)]
 pub struct UpstreamBody {
-    incoming: Incoming,
-    lease: Option<(Sender, Arc<Pool>)>,
+    framing: Framing,
+    conn: Option<Conn>,
+    /// Where the connection may go back to.
+    pool: Option<Arc<Pool>>,
 }
 
 impl UpstreamBody {
-    pub(crate) fn new(incoming: Incoming, sender: Sender, pool: Arc<Pool>) -> Self {
-        let mut body = Self { incoming, lease: Some((sender, pool)) };
-        if body.incoming.is_end_stream() {
+    /// `pool` only where another request may follow on the connection.
+    pub(crate) fn new(conn: Conn, framing: Framing, pool: Option<Arc<Pool>>) -> Self {
+        let mut body = Self { framing, conn: Some(conn), pool };
+        if framing.is_end() {
             body.give_back();
         }
         body
     }
 
     fn give_back(&mut self) {
-        if let Some((sender, pool)) = self.lease.take() {
-            pool.put(sender);
+        if let (Some(mut conn), Some(pool)) = (self.conn.take(), self.pool.take())
+            && conn.rest()
+        {
+            pool.put(conn);
         }
     }
 }
 
 impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ExchangeError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        match &frame {
+    ) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
+        let Self { framing, conn, .. } = &mut *self;
+        let Some(open) = conn else { return Poll::Ready(None) };
+        let piece = ready!(open.poll_body(framing, cx));
+        match &piece {
             None => self.give_back(),
-            Some(Ok(_)) if self.incoming.is_end_stream() => self.give_back(),
+            Some(Ok(_)) if self.framing.is_end() => self.give_back(),
             Some(Ok(_)) => {}
-            Some(Err(_)) => self.lease = None,
+            Some(Err(_)) => self.conn = None,
         }
-        Poll::Ready(frame)
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.conn.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match self.framing.left() {
+            Some(left) => SizeHint::with_exact(left),
+            None => SizeHint::default(),
+        }
     }
 }

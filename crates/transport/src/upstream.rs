@@ -7,18 +7,14 @@ use std::time::Duration;
 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use crate::body::RequestBody;
 use crate::connect::{Connect, ConnectError, Origin};
-use crate::pool::{Pool, Sender, UpstreamBody};
+use crate::h1::ExchangeError;
+use crate::h1::conn::{Answered, Conn};
+use crate::pool::{Pool, UpstreamBody};
 
-/// Upper bound of hyper's read buffer per connection: bounds memory and an answer's head.
-const READ_BUFFER_BYTES: usize = 64 * 1024;
-/// Answer heads with more fields than this are refused.
-const MAX_HEADERS: usize = 128;
 const MAX_IDLE: usize = 512;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -52,8 +48,8 @@ pub enum SendError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The connection broke before a whole response head was here.
-    #[error("{0}")]
-    Exchange(#[source] hyper::Error),
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
 }
 
 /// An origin with its idle connections. Cheap to share; kept across config reloads.
@@ -110,51 +106,27 @@ impl Upstream {
 
     /// Sends `request` (origin-form target, `Host` set) and waits for the response head.
     ///
-    /// A pooled connection that the server closed before a byte was sent is replaced in silence.
+    /// A pooled connection that the server has closed is replaced in silence.
     ///
     /// # Errors
     /// Where there is no connection, or it breaks before the head is complete.
     pub async fn send(&self, request: Request<RequestBody>) -> Result<Response<UpstreamBody>, SendError> {
-        let mut request = request;
-        while let Some(mut sender) = self.pool.take() {
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok(self.wrap(response, sender)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(SendError::Exchange(error.into_error())),
-                },
-            }
-        }
-        // Opening a connection is rare: its future is boxed so that the common path stays small.
-        let mut sender = Box::pin(self.open()).await?;
-        let response = sender.send_request(request).await.map_err(SendError::Exchange)?;
-        Ok(self.wrap(response, sender))
+        let mut conn = match self.pool.take() {
+            Some(conn) => conn,
+            // Opening a connection is rare: its future is boxed so that the common path stays small.
+            None => Box::pin(self.open()).await?,
+        };
+        let Answered { head, sent_all } = conn.exchange(request).await?;
+        // A server that answered before it had read everything may take the rest for the next request.
+        let pool = (head.reusable && sent_all).then(|| self.pool.clone());
+        Ok(head.response.map(|()| UpstreamBody::new(conn, head.framing, pool)))
     }
 
-    async fn open(&self) -> Result<Sender, SendError> {
+    async fn open(&self) -> Result<Conn, SendError> {
         let io = timeout(self.connect_timeout, self.connector.connect(&self.origin))
             .await
             .map_err(|_| ConnectError::Timeout(self.connect_timeout))??;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(READ_BUFFER_BYTES)
-            .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(io))
-            .await
-            .map_err(SendError::Exchange)?;
-        // Owned by its sender: when pool and body let go of that, the connection's task ends.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "upstream connection ended");
-            }
-        });
-        Ok(sender)
-    }
-
-    fn wrap(&self, response: Response<hyper::body::Incoming>, sender: Sender) -> Response<UpstreamBody> {
-        response.map(|incoming| UpstreamBody::new(incoming, sender, self.pool.clone()))
+        Ok(Conn::new(io))
     }
 }
 

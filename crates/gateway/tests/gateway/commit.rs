@@ -1,5 +1,7 @@
 //! The commit point: what fails before it is tried elsewhere, what fails after it is told.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use pointsman_core::{ErrorCode, Outcome, Phase, UsageSource};
 use pointsman_testkit::mock::{Answer, Cut, Mock};
@@ -205,7 +207,7 @@ async fn a_stream_without_end_ends_at_the_deadline() {
     let world = start(TWO);
     let alpha = world.upstream("alpha");
     let token = chat_events("m", &["x"], None)[1].clone();
-    alpha.script([Answer::sse(std::iter::repeat_n(token, 100)).pace(secs(4))]);
+    alpha.script([Answer::sse(std::iter::repeat_n(token, 100)).pace(Duration::from_millis(3500))]);
     let started = Instant::now();
     let mut stream = world.stream("alpha/m").await;
     let all = stream.rest().await;
@@ -213,7 +215,7 @@ async fn a_stream_without_end_ends_at_the_deadline() {
     assert!(all.contains("stream_interrupted") && !all.contains("[DONE]"), "{all}");
     let record = world.record().await;
     assert_eq!(record.outcome, Outcome::Timeout(Phase::Total));
-    assert_eq!(record.usage.output, 15, "one token each four seconds, from 0 to 56");
+    assert_eq!(record.usage.output, 18, "one token each three and a half seconds, from 0 to 59.5");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::duplex;
 
+use hyper_util::rt::TokioIo;
+
 use super::*;
 use crate::connect::Connecting;
 
