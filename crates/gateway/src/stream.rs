@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use pointsman_config::{Deployment, OnDisconnect};
 use pointsman_core::{ErrorCode, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
-use pointsman_transport::UpstreamBody;
+use pointsman_transport::{ExchangeError, UpstreamBody};
 use pointsman_wire::openai::error::{TriedCandidate, render_stream_event};
 use pointsman_wire::openai::stream::{Observed, StreamObserver, StreamRules};
 use tokio::time::{Instant, Sleep, timeout_at};
@@ -243,7 +243,7 @@ impl Inner {
         }
     }
 
-    fn take(&mut self, frame: Option<Result<http_body::Frame<Bytes>, hyper::Error>>, out: &mut Vec<Bytes>) {
+    fn take(&mut self, frame: Option<Result<http_body::Frame<Bytes>, ExchangeError>>, out: &mut Vec<Bytes>) {
         match frame {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { return };

@@ -11,7 +11,7 @@ use pointsman_config::Deployment;
 use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
 use pointsman_providers::{ErrorInfo, classify};
-use pointsman_transport::{ConnectError, RequestBody, SendError, UpstreamBody};
+use pointsman_transport::{ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody};
 use pointsman_wire::json::{Kind, Scanner};
 use pointsman_wire::openai::answer::{self, Answer};
 use pointsman_wire::openai::error::{UpstreamError, parse as parse_error};
@@ -347,7 +347,7 @@ pub(crate) fn send_failure(error: &SendError) -> Failure {
             };
             Failure::new(Outcome::Unreachable, public).because(error)
         }
-        SendError::Exchange(cause) if cause.is_parse() => {
+        SendError::Exchange(ExchangeError::Malformed(_)) => {
             Failure::new(Outcome::Malformed, "the answer is not valid HTTP").because(error)
         }
         SendError::Exchange(_) => Failure::new(Outcome::Reset, "the connection broke").because(error),
