@@ -69,39 +69,48 @@ def keyed(prefix: str, *inputs: Path) -> Path:
     return fetch.cache() / f"{prefix}-{state.hexdigest()[:12]}"
 
 
-def python() -> Path:
-    """The interpreter of a virtual environment that holds the OpenAI SDK."""
-    pins = PYTHON_SDK / "requirements.txt"
-    folder = keyed("sdk-python", pins)
+def environment(prefix: str, pins: Path, what: str) -> Path:
+    """The interpreter of a virtual environment in the cache that holds what `pins` names, with hashes."""
+    folder = keyed(prefix, pins)
     binary = folder / "bin" / "python"
     ready = folder / ".ready"
     if not ready.exists():
-        print("installing the OpenAI SDK for Python", file=sys.stderr, flush=True)
+        print(f"installing {what}", file=sys.stderr, flush=True)
         fetch.remove(folder)
         fetch.run([sys.executable, "-m", "venv", str(folder)], "python -m venv")
         fetch.run(
             [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
              "--only-binary", ":all:", "--require-hashes", "-r", str(pins)],
-            "pip install of the OpenAI SDK",
+            f"pip install of {what}",
         )  # fmt: skip
         ready.touch()
     return binary
 
 
-def node() -> Path:
-    """The `node_modules` folder that holds the OpenAI SDK."""
-    inputs = [NODE_SDK / "package.json", NODE_SDK / "package-lock.json"]
-    folder = keyed("sdk-node", *inputs)
+def node_modules(prefix: str, source: Path, what: str) -> Path:
+    """The `node_modules` folder in the cache that holds what the lock file in `source` names."""
+    inputs = [source / "package.json", source / "package-lock.json"]
+    folder = keyed(prefix, *inputs)
     ready = folder / ".ready"
     if not ready.exists():
-        print("installing the OpenAI SDK for Node", file=sys.stderr, flush=True)
+        print(f"installing {what}", file=sys.stderr, flush=True)
         fetch.remove(folder)
         folder.mkdir()
         for path in (*inputs, NODE_SDK / ".npmrc"):
             shutil.copy(path, folder)
-        fetch.run(["npm", "ci", "--ignore-scripts", "--loglevel=error"], "npm ci of the OpenAI SDK", cwd=folder)
+        fetch.run(["npm", "ci", "--ignore-scripts", "--loglevel=error"], f"npm ci of {what}", cwd=folder)
         ready.touch()
     return folder / "node_modules"
+
+
+def python() -> Path:
+    """The interpreter of a virtual environment that holds the OpenAI SDK."""
+    return environment("sdk-python", PYTHON_SDK / "requirements.txt", "the OpenAI SDK for Python")
+
+
+def node() -> Path:
+    """The `node_modules` folder that holds the OpenAI SDK."""
+    return node_modules("sdk-node", NODE_SDK, "the OpenAI SDK for Node")
 
 
 PARTS: dict[str, Callable[[], Path]] = {"llama_server": engine, "model": model, "python": python, "node_modules": node}

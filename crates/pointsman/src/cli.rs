@@ -35,10 +35,18 @@ pub(crate) enum Command {
     Log(Log),
     /// Add up what requests cost; works while the server runs
     Cost(Cost),
+    /// Ask a running server whether it is ready; for health checks of containers
+    Health(Health),
     /// Print completions for a shell
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Write the manual pages, one for each command
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must exist
+        folder: PathBuf,
     },
 }
 
@@ -154,6 +162,16 @@ pub(crate) struct Cost {
     pub(crate) json: bool,
 }
 
+/// `pointsman health`
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Ask the control plane here instead of where the configuration says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) admin: Option<SocketAddr>,
+}
+
 /// What `cost` groups by.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum By {
@@ -163,4 +181,8 @@ pub(crate) enum By {
     Key,
     /// The UTC day
     Day,
+    /// The key's project
+    Project,
+    /// The key's team
+    Team,
 }

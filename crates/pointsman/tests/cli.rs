@@ -4,7 +4,8 @@
 #![cfg(test)]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -427,6 +428,63 @@ fn completions_and_version() {
         assert!(script.contains("pointsman") && script.contains("completions"), "{shell}");
     }
     assert_eq!(place.ok(&["--version"]), format!("pointsman {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// What answers, for `health`: a server of one answer on a free port.
+fn one_answer(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        let asked = stream.read(&mut head).unwrap();
+        assert!(head[..asked].starts_with(b"GET /readyz HTTP/1.1\r\n"));
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    address
+}
+
+#[test]
+fn health_says_what_the_server_says() {
+    let place = Place::new();
+    let ready = one_answer("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nready\n");
+    assert_eq!(place.ok(&["health", "--admin", &ready.to_string()]), "ready\n");
+
+    let draining = one_answer("HTTP/1.1 503 Service Unavailable\r\n\r\ndraining\n").to_string();
+    let said = place.fails(&["health", "--admin", &draining]);
+    assert_eq!(said, format!("error: the server at {draining} says: draining\n"));
+
+    // The address is the configuration's, and all addresses are this machine's.
+    let port = one_answer("HTTP/1.1 200 OK\r\n\r\nready\n").port();
+    place.write("pointsman.yaml", &format!("server: {{ admin: '0.0.0.0:{port}' }}\n"));
+    assert_eq!(place.ok(&["health"]), "ready\n");
+
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let said = place.fails(&["health", "--admin", &closed]);
+    assert!(said.starts_with(&format!("error: nobody answers at {closed}: ")), "{said}");
+    assert!(said.contains("\n  hint: is the server running"), "{said}");
+
+    let other = one_answer("SSH-2.0-OpenSSH\r\n").to_string();
+    let said = place.fails(&["health", "--admin", &other]);
+    assert_eq!(said, format!("error: what answers at {other} is not pointsman\n"));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let place = Place::new();
+    let folder = place.path("man");
+    let refused = place.fails(&["man", folder.to_str().unwrap()]);
+    assert!(refused.ends_with("hint: make the folder first\n"), "{refused}");
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(place.ok(&["man", folder.to_str().unwrap()]), "");
+    let page = fs::read_to_string(folder.join("pointsman-serve.1")).unwrap();
+    assert!(page.contains(".TH pointsman") && page.contains("\\-\\-listen"), "{page}");
+    let help = place.ok(&["--help"]);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    for command in commands.map_while(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
+        assert!(folder.join(format!("pointsman-{command}.1")).exists(), "{command} has no page");
+    }
+    assert!(!help.contains("\n  man "), "{help}");
 }
 
 /// The documentation names every command.

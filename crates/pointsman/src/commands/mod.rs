@@ -3,9 +3,11 @@
 mod check;
 mod completions;
 mod cost;
+mod health;
 mod init;
 mod keys;
 mod log;
+mod man;
 mod models;
 mod records;
 mod schema;
@@ -28,7 +30,9 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Keys(command) => keys::run(&command),
         Command::Log(args) => log::run(&args),
         Command::Cost(args) => cost::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Completions { shell } => completions::run(shell),
+        Command::Man { folder } => man::run(&folder),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,53 @@
+//! `pointsman health`: one question to the control plane of a running server, for images without a shell
+//! or curl. The paths it may ask without a credential are those of `pointsman_admin`.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::world::{Sources, offline};
+use crate::cli::Health;
+use crate::failure::Failure;
+use crate::output;
+
+/// For the connection, and again for the answer. Shorter than the time limits of health checks.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// An answer is a status line, a few headers and a word.
+const MAX_ANSWER_BYTES: u64 = 4096;
+
+/// Succeeds where the server answers that it is ready.
+pub(crate) fn run(args: &Health) -> Result<(), Failure> {
+    let admin = match args.admin {
+        Some(admin) => admin,
+        None => Sources::read(&args.config)?.prepare(&[], &offline(), None)?.settings.server.admin,
+    };
+    let address = SocketAddr::new(reachable(admin.ip()), admin.port());
+    let answer = ask(address).map_err(|error| {
+        Failure::new(format!("nobody answers at {address}: {error}"))
+            .hint("is the server running, and is `server.admin` its address?")
+    })?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => output::print(body),
+        Some((_, body)) => Err(Failure::new(format!("the server at {address} says: {}", body.trim()))),
+        None => Err(Failure::new(format!("what answers at {address} is not pointsman"))),
+    }
+}
+
+/// The same machine, where the server listens on all addresses.
+const fn reachable(listening: IpAddr) -> IpAddr {
+    match listening {
+        IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        other => other,
+    }
+}
+
+fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
