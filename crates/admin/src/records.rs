@@ -80,7 +80,7 @@ pub(crate) async fn cost(
         By::Key => CostBy::Key,
         By::Day => CostBy::Day,
     };
-    let rows = read(&state, move |reader| reader.cost(by, since)).await?;
+    let rows = read(&state, move |reader| reader.cost(by, since, None)).await?;
     Ok(Json(json!({"cost": rows.iter().map(sum).collect::<Vec<_>>()})))
 }
 
@@ -93,6 +93,7 @@ impl ListQuery {
             key: self.key,
             failed: self.failed,
             limit: self.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT),
+            ..RecordFilter::default()
         })
     }
 }

@@ -18,6 +18,10 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All phases, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Connect, Self::FirstByte, Self::FirstToken, Self::BetweenChunks, Self::Total];
+
     /// The word used in errors, records and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -86,6 +90,26 @@ impl Outcome {
         Self::WORDS[self.index()]
     }
 
+    /// The outcome that a store kept as its word, the phase of a timeout and the provider's wait.
+    #[must_use]
+    pub fn from_words(word: &str, phase: Option<&str>, retry_after: Option<Duration>) -> Option<Self> {
+        let phase = || Phase::ALL.into_iter().find(|known| phase == Some(known.as_str()));
+        Some(match word {
+            "success" => Self::Success,
+            "client_fault" => Self::ClientFault,
+            "unauthorized" => Self::Unauthorized,
+            "rate_limited" => Self::RateLimited { retry_after },
+            "overloaded" => Self::Overloaded { retry_after },
+            "upstream_fault" => Self::UpstreamFault,
+            "unreachable" => Self::Unreachable,
+            "reset" => Self::Reset,
+            "malformed" => Self::Malformed,
+            "timeout" => Self::Timeout(phase()?),
+            "cancelled" => Self::Cancelled,
+            _ => return None,
+        })
+    }
+
     /// The position in [`Outcome::WORDS`].
     #[must_use]
     pub const fn index(self) -> usize {
@@ -123,5 +147,22 @@ impl Outcome {
             Self::RateLimited { retry_after } | Self::Overloaded { retry_after } => retry_after,
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_leads_back() {
+        let wait = Some(Duration::from_secs(2));
+        for word in Outcome::WORDS {
+            let outcome = Outcome::from_words(word, Some("first_token"), wait).unwrap();
+            assert_eq!(outcome.as_str(), word);
+            assert_eq!(outcome.retry_after().is_some(), word == "rate_limited" || word == "overloaded");
+        }
+        assert_eq!(Outcome::from_words("timeout", None, None), None);
+        assert_eq!(Outcome::from_words("odd", None, None), None);
     }
 }

@@ -15,6 +15,9 @@ pub enum UsageSource {
 }
 
 impl UsageSource {
+    /// All sources.
+    pub const ALL: [Self; 4] = [Self::Reported, Self::Counted, Self::Estimated, Self::Unknown];
+
     /// The word used in records, logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

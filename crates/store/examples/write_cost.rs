@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut reader = SqliteReader::open(&path)?;
         for (name, by) in [("total", CostBy::Total), ("by model", CostBy::Model), ("by day", CostBy::Day)] {
             let asked = Instant::now();
-            let rows = reader.cost(by, None)?;
+            let rows = reader.cost(by, None, None)?;
             let requests: u64 = rows.iter().map(|row| row.requests).sum();
             report(&format!("  cost {name} of {requests}: {} ms", asked.elapsed().as_millis()));
         }

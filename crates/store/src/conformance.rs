@@ -23,7 +23,7 @@ type Case<S, R> = fn(&mut S, &mut R) -> Result<(), StoreError>;
 /// # Errors
 /// Where the store fails; a store that answers wrongly makes an assertion panic.
 pub fn run<S: RecordSink, R: RecordReader>(mut fresh: impl FnMut() -> (S, R)) -> Result<usize, StoreError> {
-    let cases: [Case<S, R>; 8] = [
+    let cases: [Case<S, R>; 10] = [
         an_empty_store_answers,
         lists_newest_first_in_pages,
         summaries_hold_what_was_written,
@@ -32,6 +32,8 @@ pub fn run<S: RecordSink, R: RecordReader>(mut fresh: impl FnMut() -> (S, R)) ->
         late_records_find_their_place,
         costs_add_up_in_every_grouping,
         what_has_no_price_is_counted_apart,
+        a_record_comes_back_whole,
+        attempts_come_newest_first,
     ];
     for case in cases {
         let (mut sink, mut reader) = fresh();
@@ -160,8 +162,8 @@ fn an_empty_store_answers<S: RecordSink, R: RecordReader>(
 ) -> Result<(), StoreError> {
     sink.write(&[])?;
     assert_eq!(reader.list(&all())?, []);
-    for by in [CostBy::Total, CostBy::Model, CostBy::Key, CostBy::Day] {
-        assert_eq!(reader.cost(by, None)?, []);
+    for by in CostBy::ALL {
+        assert_eq!(reader.cost(by, None, None)?, []);
     }
     Ok(())
 }
@@ -197,6 +199,7 @@ fn summaries_hold_what_was_written<S: RecordSink, R: RecordReader>(
         id: record(1).id,
         started_unix_us: record(1).started_unix_us,
         requested_model: "smart".to_owned(),
+        route: Some("smart".to_owned()),
         provider: Some("openai".to_owned()),
         model: Some("gpt-4o-mini".to_owned()),
         key: Some("key-1".to_owned()),
@@ -215,6 +218,7 @@ fn summaries_hold_what_was_written<S: RecordSink, R: RecordReader>(
         id: record(2).id,
         started_unix_us: record(2).started_unix_us,
         requested_model: "nonesuch".to_owned(),
+        route: None,
         provider: None,
         model: None,
         key: None,
@@ -260,6 +264,12 @@ fn filters_narrow_the_list<S: RecordSink, R: RecordReader>(
         (model("gpt-4o-mini"), vec![id(4), id(1)]),
         (model("openai/o1"), vec![id(3)]),
         (model("local/llama3:8b"), vec![id(3)]),
+        (RecordFilter { route: Some("smart".to_owned()), ..all() }, vec![id(4), id(3), id(1)]),
+        (RecordFilter { route: Some("other".to_owned()), ..all() }, vec![]),
+        (RecordFilter { status: Some(404), ..all() }, vec![id(2)]),
+        (RecordFilter { outcome: Some("success".to_owned()), ..all() }, vec![id(4), id(3), id(1)]),
+        (RecordFilter { min_cost: Some(Money(150_002)), ..all() }, vec![id(4)]),
+        (RecordFilter { min_cost: Some(Money(0)), ..all() }, vec![id(4), id(2), id(1)]),
         (RecordFilter { limit: 0, ..all() }, vec![]),
     ];
     for (filter, expected) in cases {
@@ -278,7 +288,7 @@ fn an_id_is_kept_once_and_the_first_wins<S: RecordSink, R: RecordReader>(
     let rows = reader.list(&all())?;
     assert_eq!(ids(&rows), [record(3).id, record(2).id, record(1).id]);
     assert!(rows.iter().all(|row| row.status == 200 && row.attempts == 1));
-    let models = reader.cost(CostBy::Model, None)?;
+    let models = reader.cost(CostBy::Model, None, None)?;
     assert_eq!(
         models.iter().map(|sum| (&*sum.group, sum.requests)).collect::<Vec<_>>(),
         [("openai/gpt-4o-mini", 3)]
@@ -316,9 +326,9 @@ fn costs_add_up_in_every_grouping<S: RecordSink, R: RecordReader>(
     let expect = |rows: &[(&str, u64, i64)]| -> Vec<(String, u64, i64)> {
         rows.iter().map(|&(group, requests, cost)| (group.to_owned(), requests, cost)).collect()
     };
-    assert_eq!(sums(reader.cost(CostBy::Total, None)?), expect(&[("total", 5, 10_300_003)]));
+    assert_eq!(sums(reader.cost(CostBy::Total, None, None)?), expect(&[("total", 5, 10_300_003)]));
     assert_eq!(
-        sums(reader.cost(CostBy::Model, None)?),
+        sums(reader.cost(CostBy::Model, None, None)?),
         expect(&[
             ("anthropic/claude", 2, 10_000_000),
             ("openai/gpt-4o-mini", 2, 300_003),
@@ -326,18 +336,26 @@ fn costs_add_up_in_every_grouping<S: RecordSink, R: RecordReader>(
         ])
     );
     assert_eq!(
-        sums(reader.cost(CostBy::Key, None)?),
+        sums(reader.cost(CostBy::Key, None, None)?),
         expect(&[("key-2", 2, 10_000_000), ("key-1", 2, 300_003), ("(no key)", 1, 0),])
     );
     assert_eq!(
-        sums(reader.cost(CostBy::Day, None)?),
+        sums(reader.cost(CostBy::Day, None, None)?),
         expect(&[("2026-11-23", 1, 5_000_000), ("2026-11-22", 4, 5_300_003),])
     );
-    assert_eq!(sums(reader.cost(CostBy::Total, Some(record(4).id))?), expect(&[("total", 2, 10_000_000)]));
-    let tokens: BTreeMap<_, _> = [CostBy::Total, CostBy::Model, CostBy::Key, CostBy::Day]
+    for (by, name) in [(CostBy::Project, "project"), (CostBy::Team, "team")] {
+        let none = format!("(no {name})");
+        let expected = expect(&[(&*none, 3, 10_000_000), (name, 2, 300_003)]);
+        assert_eq!(sums(reader.cost(by, None, None)?), expected);
+    }
+    let (from, to) = (Some(record(4).id), Some(record(24 * 60).id));
+    assert_eq!(sums(reader.cost(CostBy::Total, from, None)?), expect(&[("total", 2, 10_000_000)]));
+    assert_eq!(sums(reader.cost(CostBy::Total, from, to)?), expect(&[("total", 1, 5_000_000)]));
+    assert_eq!(sums(reader.cost(CostBy::Model, from, to)?), expect(&[("anthropic/claude", 1, 5_000_000)]));
+    let tokens: BTreeMap<_, _> = CostBy::ALL
         .into_iter()
         .map(|by| {
-            let rows = reader.cost(by, None)?;
+            let rows = reader.cost(by, None, None)?;
             let input: u64 = rows.iter().map(|row| row.input_tokens).sum();
             let output: u64 = rows.iter().map(|row| row.output_tokens).sum();
             Ok(((input, output), ()))
@@ -353,14 +371,57 @@ fn what_has_no_price_is_counted_apart<S: RecordSink, R: RecordReader>(
 ) -> Result<(), StoreError> {
     // A refused request may come without a cost; it is not unpriced: nothing was bought.
     write(sink, [record(1), fell_back(2), RequestRecord { cost: None, ..unknown_model(3) }])?;
-    for by in [CostBy::Total, CostBy::Model, CostBy::Key, CostBy::Day] {
-        let rows = reader.cost(by, None)?;
+    for by in CostBy::ALL {
+        let rows = reader.cost(by, None, None)?;
         assert_eq!(rows.iter().map(|row| row.unpriced).sum::<u64>(), 1, "{by:?}");
         assert_eq!(rows.iter().map(|row| row.requests).sum::<u64>(), 3, "{by:?}");
         assert_eq!(rows.iter().map(|row| row.cost).sum::<Money>(), Money(150_001), "{by:?}");
     }
-    let models = reader.cost(CostBy::Model, None)?;
+    let models = reader.cost(CostBy::Model, None, None)?;
     let unpriced: Vec<_> = models.iter().filter(|row| row.unpriced > 0).map(|row| &*row.group).collect();
     assert_eq!(unpriced, ["local/llama3:8b"]);
+    Ok(())
+}
+
+fn a_record_comes_back_whole<S: RecordSink, R: RecordReader>(
+    sink: &mut S,
+    reader: &mut R,
+) -> Result<(), StoreError> {
+    let waited = Outcome::RateLimited { retry_after: Some(std::time::Duration::from_millis(1_500)) };
+    let mut limited = RequestRecord { outcome: Outcome::Timeout(Phase::Total), ..fell_back(4) };
+    for attempt in &mut limited.attempts {
+        attempt.outcome = waited;
+    }
+    let records = [record(1), unknown_model(2), fell_back(3)];
+    write(sink, records.clone())?;
+    for expected in records {
+        let found = reader.get(expected.id)?;
+        assert_eq!(found.map(|found| format!("{found:?}")), Some(format!("{expected:?}")));
+    }
+    write(sink, [limited.clone()])?;
+    let found = reader.get(limited.id)?;
+    assert_eq!(found.map(|found| format!("{:?}", found.attempts)), Some(format!("{:?}", limited.attempts)));
+    assert!(reader.get(record(5).id)?.is_none());
+    Ok(())
+}
+
+fn attempts_come_newest_first<S: RecordSink, R: RecordReader>(
+    sink: &mut S,
+    reader: &mut R,
+) -> Result<(), StoreError> {
+    write(sink, [record(1), unknown_model(2), fell_back(3)])?;
+    let samples = reader.attempts(RequestId::from_i64(0), 10)?;
+    let told: Vec<_> = samples.iter().map(|s| (s.request, &*s.model, &*s.outcome, s.status)).collect();
+    assert_eq!(
+        told,
+        [
+            (record(3).id, "llama3:8b", "success", Some(200)),
+            (record(3).id, "o1", "timeout", None),
+            (record(1).id, "gpt-4o-mini", "success", Some(200)),
+        ]
+    );
+    assert_eq!((samples[2].first_byte_us, samples[2].duration_us), (Some(1_200), 1_450));
+    assert_eq!(reader.attempts(record(3).id, 10)?.len(), 2);
+    assert_eq!(reader.attempts(RequestId::from_i64(0), 1)?.len(), 1);
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use pointsman_core::{AttemptRecord, Cost, ErrorCode, Outcome, RequestRecord, Usage};
 use rusqlite::{CachedStatement, Connection, Statement, ToSql};
 
-/// In the order in which [`bind_request`] binds.
-const REQUEST_COLUMNS: &str = "id, started_us, organisation, project, team, user_id, key_id, agent, session, \
+/// In the order in which [`bind_request`] binds, and `load.rs` reads.
+pub(crate) const REQUEST_COLUMNS: &str = "id, started_us, organisation, project, team, user_id, key_id, agent, session, \
      trace_id, parent_span, trace_flags, tags, operation, streamed, requested_model, route, attempts, \
      input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, \
      input_audio_tokens, output_audio_tokens, usage_source, \
@@ -15,8 +15,8 @@ const REQUEST_COLUMNS: &str = "id, started_us, organisation, project, team, user
      price_version, config_generation, status, outcome, timeout_phase, error, duration_us, first_token_us, \
      overhead_us, request_bytes, response_bytes, simulated";
 
-/// In the order in which [`bind_attempt`] binds.
-const ATTEMPT_COLUMNS: &str = "request_id, n, provider, model, outcome, timeout_phase, retry_after_ms, status, \
+/// In the order in which [`bind_attempt`] binds, and `load.rs` reads.
+pub(crate) const ATTEMPT_COLUMNS: &str = "request_id, n, provider, model, outcome, timeout_phase, retry_after_ms, status, \
      started_us, first_byte_us, duration_us, \
      input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, \
      input_audio_tokens, output_audio_tokens, usage_source, \

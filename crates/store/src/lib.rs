@@ -11,11 +11,14 @@ pub mod options;
 pub mod reader;
 pub mod sink;
 
+mod audit;
 mod insert;
+mod load;
 mod query;
 mod retention;
 mod schema;
 
+pub use audit::SqliteAudit;
 pub use memory::MemoryStore;
 pub use options::{Retention, StoreOptions};
 pub use reader::SqliteReader;

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pointsman_core::store::{
-    CostBy, CostRow, RecordFilter, RecordReader, RecordSink, RecordSummary, StoreError,
+    AttemptSample, CostBy, CostRow, RecordFilter, RecordReader, RecordSink, RecordSummary, StoreError,
 };
-use pointsman_core::{Money, Outcome, RequestId, RequestRecord};
+use pointsman_core::{Money, Outcome, Principal, RequestId, RequestRecord};
 
-use crate::query::{NO_KEY, NO_MODEL, TOTAL};
+use crate::query::{NO_KEY, NO_MODEL, NO_PROJECT, NO_TEAM, TOTAL};
 
 type Rows = BTreeMap<RequestId, Box<RequestRecord>>;
 
@@ -83,10 +83,17 @@ impl RecordReader for MemoryReader {
         Ok(wanted.take(filter.limit as usize).map(|record| summary(record)).collect())
     }
 
-    fn cost(&mut self, by: CostBy, since: Option<RequestId>) -> Result<Vec<CostRow>, StoreError> {
+    fn cost(
+        &mut self,
+        by: CostBy,
+        since: Option<RequestId>,
+        until: Option<RequestId>,
+    ) -> Result<Vec<CostRow>, StoreError> {
         let mut groups: BTreeMap<String, CostRow> = BTreeMap::new();
-        for record in self.0.rows().range(since.unwrap_or(RequestId::from_i64(0))..).map(|(_, record)| record)
-        {
+        let since = since.unwrap_or(RequestId::from_i64(0));
+        let until = until.unwrap_or(RequestId::from_i64(i64::MAX));
+        let rows = self.0.rows();
+        for record in rows.range(since..).map(|(_, record)| record).take_while(|record| record.id < until) {
             match by {
                 CostBy::Total => add_request(&mut groups, TOTAL.to_owned(), record),
                 CostBy::Key => {
@@ -94,6 +101,14 @@ impl RecordReader for MemoryReader {
                     add_request(&mut groups, key.to_owned(), record);
                 }
                 CostBy::Day => add_request(&mut groups, utc_day(record.started_unix_us), record),
+                CostBy::Project => {
+                    let project = record.principal.project.as_deref().unwrap_or(NO_PROJECT);
+                    add_request(&mut groups, project.to_owned(), record);
+                }
+                CostBy::Team => {
+                    let team = record.principal.team.as_deref().unwrap_or(NO_TEAM);
+                    add_request(&mut groups, team.to_owned(), record);
+                }
                 CostBy::Model => add_attempts(&mut groups, record),
             }
         }
@@ -103,6 +118,29 @@ impl RecordReader for MemoryReader {
             _ => sums.sort_by_key(|sum| (Reverse(sum.cost), Reverse(sum.requests))),
         }
         Ok(sums)
+    }
+
+    fn get(&mut self, id: RequestId) -> Result<Option<RequestRecord>, StoreError> {
+        let Some(mut record) = self.0.get(id) else { return Ok(None) };
+        // As a file would give it back.
+        record.principal = Arc::new(Principal { models: None, ..Principal::clone(&record.principal) });
+        Ok(Some(record))
+    }
+
+    fn attempts(&mut self, since: RequestId, limit: u32) -> Result<Vec<AttemptSample>, StoreError> {
+        let rows = self.0.rows();
+        let newest = rows.range(since..).rev().flat_map(|(id, record)| {
+            record.attempts.iter().rev().map(|attempt| AttemptSample {
+                request: *id,
+                provider: attempt.provider.to_string(),
+                model: attempt.model.to_string(),
+                outcome: attempt.outcome.as_str().to_owned(),
+                status: attempt.status,
+                first_byte_us: attempt.first_byte_us,
+                duration_us: attempt.duration_us,
+            })
+        });
+        Ok(newest.take(limit as usize).collect())
     }
 }
 
@@ -117,6 +155,10 @@ fn matches(filter: &RecordFilter, record: &RequestRecord) -> bool {
         && filter.since.is_none_or(|since| record.id >= since)
         && filter.model.as_deref().is_none_or(named)
         && filter.key.as_deref().is_none_or(|key| record.principal.key.as_deref() == Some(key))
+        && filter.route.as_deref().is_none_or(|route| record.route.as_deref() == Some(route))
+        && filter.status.is_none_or(|status| record.status == status)
+        && filter.outcome.as_deref().is_none_or(|outcome| record.outcome.as_str() == outcome)
+        && filter.min_cost.is_none_or(|least| record.cost.is_some_and(|cost| cost.total() >= least))
         && (!filter.failed || record.outcome != Outcome::Success)
 }
 
@@ -126,6 +168,7 @@ fn summary(record: &RequestRecord) -> RecordSummary {
         id: record.id,
         started_unix_us: record.started_unix_us,
         requested_model: record.requested_model.to_string(),
+        route: record.route.as_deref().map(str::to_owned),
         provider: last.map(|attempt| attempt.provider.to_string()),
         model: last.map(|attempt| attempt.model.to_string()),
         key: record.principal.key.as_deref().map(str::to_owned),

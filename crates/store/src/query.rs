@@ -1,13 +1,13 @@
 //! The questions that readers ask, each a range of ids.
 
-use pointsman_core::store::{CostBy, CostRow, RecordFilter, RecordSummary};
+use pointsman_core::store::{AttemptSample, CostBy, CostRow, RecordFilter, RecordSummary};
 use pointsman_core::{Money, Outcome, RequestId};
 use rusqlite::{Connection, Row, params};
 
 const LIST: &str = "
     SELECT r.id, r.started_us, r.requested_model, a.provider, a.model, r.key_id, r.status, r.outcome,
            r.attempts, r.input_tokens, r.output_tokens, r.cost_nanos, r.duration_us, r.first_token_us,
-           r.overhead_us, r.simulated
+           r.overhead_us, r.simulated, r.route
     FROM requests r LEFT JOIN attempts a ON a.request_id = r.id AND a.n = r.attempts - 1
     WHERE r.id < ?1 AND r.id >= ?2
       AND (?3 IS NULL OR r.requested_model = ?3 OR EXISTS (
@@ -15,7 +15,15 @@ const LIST: &str = "
             WHERE t.request_id = r.id AND (t.model = ?3 OR t.provider || '/' || t.model = ?3)))
       AND (?4 IS NULL OR r.key_id = ?4)
       AND (?5 = 0 OR r.outcome <> ?6)
-    ORDER BY r.id DESC LIMIT ?7";
+      AND (?7 IS NULL OR r.route = ?7)
+      AND (?8 IS NULL OR r.status = ?8)
+      AND (?9 IS NULL OR r.outcome = ?9)
+      AND (?10 IS NULL OR r.cost_nanos >= ?10)
+    ORDER BY r.id DESC LIMIT ?11";
+
+const ATTEMPTS: &str = "
+    SELECT request_id, provider, model, outcome, status, first_byte_us, duration_us
+    FROM attempts WHERE request_id >= ?1 ORDER BY request_id DESC, n DESC LIMIT ?2";
 
 /// A request without an upstream call has nothing that could be priced.
 const SUMS: &str = "
@@ -29,13 +37,19 @@ const COST_BY_MODEL: &str = "
            coalesce(sum(a.input_tokens), 0), coalesce(sum(a.output_tokens), 0),
            coalesce(sum(a.cost_nanos), 0) AS cost
     FROM requests r LEFT JOIN attempts a ON a.request_id = r.id
-    WHERE r.id >= ?1 GROUP BY 1 ORDER BY cost DESC, requests DESC, 1";
+    WHERE r.id >= ?1 AND r.id < ?3 GROUP BY 1 ORDER BY cost DESC, requests DESC, 1";
 
 /// The group of requests that no upstream saw.
 pub(crate) const NO_MODEL: &str = "(no model)";
 
 /// The group of requests without a client key.
 pub(crate) const NO_KEY: &str = "(no key)";
+
+/// The group of requests whose key has no project.
+pub(crate) const NO_PROJECT: &str = "(no project)";
+
+/// The group of requests whose key has no team.
+pub(crate) const NO_TEAM: &str = "(no team)";
 
 /// The one group of [`CostBy::Total`].
 pub(crate) const TOTAL: &str = "total";
@@ -44,7 +58,20 @@ pub(crate) fn list(conn: &Connection, filter: &RecordFilter) -> rusqlite::Result
     let before = filter.before.map_or(i64::MAX, RequestId::as_i64);
     let since = filter.since.map_or(0, RequestId::as_i64);
     let success = Outcome::Success.as_str();
-    let values = params![before, since, filter.model, filter.key, filter.failed, success, filter.limit];
+    let min_cost = filter.min_cost.map(Money::nanos);
+    let values = params![
+        before,
+        since,
+        filter.model,
+        filter.key,
+        filter.failed,
+        success,
+        filter.route,
+        filter.status,
+        filter.outcome,
+        min_cost,
+        filter.limit,
+    ];
     conn.prepare_cached(LIST)?.query_map(values, summary)?.collect()
 }
 
@@ -52,19 +79,44 @@ pub(crate) fn cost(
     conn: &Connection,
     by: CostBy,
     since: Option<RequestId>,
+    until: Option<RequestId>,
 ) -> rusqlite::Result<Vec<CostRow>> {
     let since = since.map_or(0, RequestId::as_i64);
+    let until = until.map_or(i64::MAX, RequestId::as_i64);
     let (group, order, other) = match by {
         CostBy::Model => {
             let mut statement = conn.prepare_cached(COST_BY_MODEL)?;
-            return statement.query_map(params![since, NO_MODEL], cost_row)?.collect();
+            return statement.query_map(params![since, NO_MODEL, until], cost_row)?.collect();
         }
         CostBy::Total => ("?2", "1", TOTAL),
         CostBy::Key => ("coalesce(key_id, ?2)", "cost DESC, requests DESC, 1", NO_KEY),
         CostBy::Day => ("coalesce(date(started_us / 1000000, 'unixepoch'), ?2)", "1 DESC", "(no day)"),
+        CostBy::Project => ("coalesce(project, ?2)", "cost DESC, requests DESC, 1", NO_PROJECT),
+        CostBy::Team => ("coalesce(team, ?2)", "cost DESC, requests DESC, 1", NO_TEAM),
     };
-    let sql = format!("SELECT {group}, {SUMS} FROM requests WHERE id >= ?1 GROUP BY 1 ORDER BY {order}");
-    conn.prepare_cached(&sql)?.query_map(params![since, other], cost_row)?.collect()
+    let sql = format!(
+        "SELECT {group}, {SUMS} FROM requests WHERE id >= ?1 AND id < ?3 GROUP BY 1 ORDER BY {order}"
+    );
+    conn.prepare_cached(&sql)?.query_map(params![since, other, until], cost_row)?.collect()
+}
+
+pub(crate) fn attempts(
+    conn: &Connection,
+    since: RequestId,
+    limit: u32,
+) -> rusqlite::Result<Vec<AttemptSample>> {
+    let sample = |row: &Row<'_>| {
+        Ok(AttemptSample {
+            request: RequestId::from_i64(row.get(0)?),
+            provider: row.get(1)?,
+            model: row.get(2)?,
+            outcome: row.get(3)?,
+            status: row.get(4)?,
+            first_byte_us: row.get::<_, Option<i64>>(5)?.map(i64::unsigned_abs),
+            duration_us: count(row, 6)?,
+        })
+    };
+    conn.prepare_cached(ATTEMPTS)?.query_map(params![since.as_i64(), limit], sample)?.collect()
 }
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<RecordSummary> {
@@ -85,6 +137,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RecordSummary> {
         first_token_us: row.get::<_, Option<i64>>(13)?.map(i64::unsigned_abs),
         overhead_us: count(row, 14)?,
         simulated: row.get(15)?,
+        route: row.get(16)?,
     })
 }
 

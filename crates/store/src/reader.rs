@@ -1,14 +1,16 @@
 //! Reads records through a connection of its own, also while a server writes. The questions
-//! themselves are in `query.rs`.
+//! themselves are in `query.rs` and `load.rs`.
 
 use std::path::Path;
 use std::time::Duration;
 
-use pointsman_core::RequestId;
-use pointsman_core::store::{CostBy, CostRow, RecordFilter, RecordReader, RecordSummary, StoreError};
+use pointsman_core::store::{
+    AttemptSample, CostBy, CostRow, RecordFilter, RecordReader, RecordSummary, StoreError,
+};
+use pointsman_core::{RequestId, RequestRecord};
 use rusqlite::Connection;
 
-use crate::{failed, query, schema};
+use crate::{failed, load, query, schema};
 
 /// Readers wait only for a checkpoint that resets the log, which is short.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,7 +36,20 @@ impl RecordReader for SqliteReader {
         query::list(&self.conn, filter).map_err(failed("cannot list request records"))
     }
 
-    fn cost(&mut self, by: CostBy, since: Option<RequestId>) -> Result<Vec<CostRow>, StoreError> {
-        query::cost(&self.conn, by, since).map_err(failed("cannot add up the cost of request records"))
+    fn cost(
+        &mut self,
+        by: CostBy,
+        since: Option<RequestId>,
+        until: Option<RequestId>,
+    ) -> Result<Vec<CostRow>, StoreError> {
+        query::cost(&self.conn, by, since, until).map_err(failed("cannot add up the cost of request records"))
+    }
+
+    fn get(&mut self, id: RequestId) -> Result<Option<RequestRecord>, StoreError> {
+        load::record(&self.conn, id).map_err(failed(format!("cannot read the record of {id}")))
+    }
+
+    fn attempts(&mut self, since: RequestId, limit: u32) -> Result<Vec<AttemptSample>, StoreError> {
+        query::attempts(&self.conn, since, limit).map_err(failed("cannot list upstream calls"))
     }
 }

@@ -12,6 +12,9 @@ use crate::failed;
 /// Each entry brings the schema from its index to the next version. Never edit one: append.
 const MIGRATIONS: &[&str] = &[include_str!("sql/001_requests.sql")];
 
+/// The same for the audit trail's file.
+const AUDIT_MIGRATIONS: &[&str] = &[include_str!("sql/audit_001.sql")];
+
 /// The version that this program reads and writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
@@ -31,7 +34,19 @@ pub(crate) fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connect
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags).map_err(failed(context()))?;
     configure(&conn, busy_timeout).map_err(failed(context()))?;
-    migrate(&mut conn, path)?;
+    migrate(&mut conn, path, MIGRATIONS)?;
+    Ok(conn)
+}
+
+/// Opens or creates the audit trail. Every change is on the disk before it is made.
+pub(crate) fn open_audit(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let context = || format!("cannot open the audit trail at {}", path.display());
+    create_private(path).map_err(failed(context()))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(failed(context()))?;
+    configure(&conn, busy_timeout).map_err(failed(context()))?;
+    conn.pragma_update(None, "synchronous", "FULL").map_err(failed(context()))?;
+    migrate(&mut conn, path, AUDIT_MIGRATIONS)?;
     Ok(conn)
 }
 
@@ -69,19 +84,20 @@ fn configure(conn: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> 
     conn.pragma_update(None, "journal_size_limit", WAL_LIMIT_BYTES)
 }
 
-fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let context = || format!("cannot bring {} to schema {VERSION}", path.display());
+fn migrate(conn: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let newest = migrations.len();
+    let context = || format!("cannot bring {} to schema {newest}", path.display());
     // Immediate, so that of two servers that start together one waits and then finds it done.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(context()))?;
     let version = user_version(&tx).map_err(failed(context()))?;
-    if version > VERSION {
+    if version > newest {
         return Err(newer(context(), version));
     }
-    for sql in &MIGRATIONS[version..] {
+    for sql in &migrations[version..] {
         tx.execute_batch(sql).map_err(failed(context()))?;
     }
-    if version < VERSION {
-        tx.pragma_update(None, "user_version", VERSION as i64).map_err(failed(context()))?;
+    if version < newest {
+        tx.pragma_update(None, "user_version", newest as i64).map_err(failed(context()))?;
     }
     tx.commit().map_err(failed(context()))
 }

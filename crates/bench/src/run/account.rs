@@ -69,6 +69,6 @@ pub fn check(remains: &Remains, sent: u64, mock: &Sums, stored: bool) -> io::Res
 fn total(remains: &Remains) -> io::Result<CostRow> {
     let path = remains.database()?.ok_or_else(|| io::Error::other("no record file"))?;
     let mut reader = SqliteReader::open(path).map_err(io::Error::other)?;
-    let mut rows = reader.cost(CostBy::Total, None).map_err(io::Error::other)?;
+    let mut rows = reader.cost(CostBy::Total, None, None).map_err(io::Error::other)?;
     rows.pop().ok_or_else(|| io::Error::other("the record file has no sum"))
 }

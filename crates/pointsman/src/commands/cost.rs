@@ -16,10 +16,12 @@ pub(crate) fn run(args: &Cost) -> Result<(), Failure> {
         Some(By::Model) => CostBy::Model,
         Some(By::Key) => CostBy::Key,
         Some(By::Day) => CostBy::Day,
+        Some(By::Project) => CostBy::Project,
+        Some(By::Team) => CostBy::Team,
     };
     let since = records::since(args.since.as_deref())?;
     let mut reader = records::open(&args.config)?;
-    let rows = reader.cost(by, since)?;
+    let rows = reader.cost(by, since, None)?;
     if args.json {
         let rows: Vec<Value> = rows.iter().map(document).collect();
         return output::print(&format!("{:#}\n", Value::from(rows)));
@@ -28,7 +30,7 @@ pub(crate) fn run(args: &Cost) -> Result<(), Failure> {
         return output::print("no requests\n");
     }
     // Asked for, not added up: a request whose attempts went to two models is one request.
-    let total = if by == CostBy::Total { Vec::new() } else { reader.cost(CostBy::Total, since)? };
+    let total = if by == CostBy::Total { Vec::new() } else { reader.cost(CostBy::Total, since, None)? };
     output::print(&table(by, rows.iter().chain(&total)).to_string())
 }
 
@@ -38,6 +40,8 @@ fn table<'a>(by: CostBy, rows: impl IntoIterator<Item = &'a CostRow>) -> Table {
         CostBy::Model => "MODEL",
         CostBy::Key => "KEY",
         CostBy::Day => "DAY (UTC)",
+        CostBy::Project => "PROJECT",
+        CostBy::Team => "TEAM",
     };
     let mut table = Table::new([
         (group, Align::Left),

@@ -11,12 +11,12 @@ use crate::output::{self, Align, Table};
 /// Shows what the filter leaves.
 pub(crate) fn run(args: &Log) -> Result<(), Failure> {
     let filter = RecordFilter {
-        before: None,
         since: records::since(args.since.as_deref())?,
         model: args.model.clone(),
         key: args.key.clone(),
         failed: args.failed,
         limit: args.limit,
+        ..RecordFilter::default()
     };
     let found = records::open(&args.config)?.list(&filter)?;
     output::print(&match (args.json, found.is_empty()) {
@@ -123,6 +123,7 @@ mod tests {
         RecordSummary {
             id: RequestId::first_at(1_795_337_748_123),
             started_unix_us: 1_795_337_748_123_456,
+            route: None,
             requested_model: "smart".into(),
             provider: Some("openai".into()),
             model: Some("gpt-4o-mini".into()),

@@ -23,7 +23,7 @@ fn batch(numbers: impl IntoIterator<Item = u64>) -> Box<[Box<RequestRecord>]> {
 }
 
 fn count(path: &PathBuf) -> u64 {
-    let rows = SqliteReader::open(path).unwrap().cost(CostBy::Total, None).unwrap();
+    let rows = SqliteReader::open(path).unwrap().cost(CostBy::Total, None, None).unwrap();
     rows.first().map_or(0, |row| row.requests)
 }
 
@@ -232,7 +232,7 @@ fn two_servers_and_a_reader_share_a_file() {
         let mut reader = SqliteReader::open(&path).unwrap();
         let mut last = 0;
         while servers.iter().any(|server| !server.is_finished()) {
-            let rows = reader.cost(CostBy::Total, None).unwrap();
+            let rows = reader.cost(CostBy::Total, None, None).unwrap();
             let now = rows.first().map_or(0, |row| row.requests);
             // Batches are seen whole.
             assert!(now >= last && now % 2 == 0, "{last} then {now}");
