@@ -46,6 +46,8 @@ error_codes! {
     DuplicateKey = "duplicate_key", Client;
     /// No key, or one that is not known.
     InvalidApiKey = "invalid_api_key", Client;
+    /// Too many wrong keys came from the caller's address.
+    TooManyAuthFailures = "too_many_auth_failures", Client;
     /// The key may not use this model.
     ModelNotAllowed = "model_not_allowed", Client;
     /// No model, route or alias has this name.

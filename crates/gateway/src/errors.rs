@@ -23,7 +23,9 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::TooManyBytesInFlight | ErrorCode::UpstreamRateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::TooManyAuthFailures | ErrorCode::TooManyBytesInFlight | ErrorCode::UpstreamRateLimited => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         ErrorCode::Overloaded | ErrorCode::ShuttingDown | ErrorCode::UpstreamOverloaded => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -46,6 +48,10 @@ pub(crate) fn response(error: &PublicError, record: Option<&RequestRecord>) -> R
     }
     if error.code == ErrorCode::InvalidApiKey {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if error.code == ErrorCode::TooManyAuthFailures {
+        // Each further guess costs a connection.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if error.code == ErrorCode::UpstreamUnauthorized {
         // OpenAI's clients retry on 5xx unless told otherwise; here only the operator can help.

@@ -19,12 +19,14 @@ mod simulated;
 mod stream;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use pointsman_config::Snapshot;
 use pointsman_core::{Clock, Principal, RequestIds};
+use pointsman_resilience::FailureTable;
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Drain;
 use tokio::time::Instant;
@@ -49,6 +51,8 @@ pub struct Gateway {
     pub(crate) local: Arc<Principal>,
     /// Answers that are read to their end after their client left.
     pub(crate) leftovers: TaskTracker,
+    /// Wrong keys by address.
+    pub(crate) failures: FailureTable,
     /// Whether the log has already said that a vendor's key was sent to a server without keys.
     pub(crate) warned_of_vendor_key: AtomicBool,
 }
@@ -81,14 +85,15 @@ impl Gateway {
             drain,
             local: Arc::default(),
             leftovers: TaskTracker::new(),
+            failures: FailureTable::default(),
             warned_of_vendor_key: AtomicBool::new(false),
         })
     }
 
-    /// The service for one connection.
+    /// The service for one connection, whose far end is `peer`.
     #[must_use]
-    pub fn service(self: &Arc<Self>) -> GatewayService {
-        GatewayService::new(self.clone())
+    pub fn service(self: &Arc<Self>, peer: SocketAddr) -> GatewayService {
+        GatewayService::new(self.clone(), peer.ip())
     }
 
     /// Waits for answers that go on without their client. Call after the listeners have drained.

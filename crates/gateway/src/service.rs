@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,11 +18,14 @@ use crate::{errors, handlers, pipeline};
 
 /// Serves one connection.
 #[derive(Clone, Debug)]
-pub struct GatewayService(Arc<Gateway>);
+pub struct GatewayService {
+    gateway: Arc<Gateway>,
+    peer: IpAddr,
+}
 
 impl GatewayService {
-    pub(crate) const fn new(gateway: Arc<Gateway>) -> Self {
-        Self(gateway)
+    pub(crate) const fn new(gateway: Arc<Gateway>, peer: IpAddr) -> Self {
+        Self { gateway, peer }
     }
 }
 
@@ -31,7 +35,7 @@ impl Service<Request<Incoming>> for GatewayService {
     type Future = Handling;
 
     fn call(&self, request: Request<Incoming>) -> Handling {
-        Handling(Box::pin(handle(self.0.clone(), request)))
+        Handling(Box::pin(handle(self.gateway.clone(), self.peer, request)))
     }
 }
 
@@ -90,17 +94,17 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<ResponseBody> {
+async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
     let endpoint = Endpoint::of(request.uri().path());
     if !endpoint.allows(request.method()) {
         return method_not_allowed(endpoint, request.method());
     }
     match endpoint {
-        Endpoint::Operation(operation) => pipeline::run(&gateway, operation, request).await,
-        Endpoint::Models => handlers::models::list(&gateway, &request.into_parts().0),
+        Endpoint::Operation(operation) => pipeline::run(&gateway, peer, operation, request).await,
+        Endpoint::Models => handlers::models::list(&gateway, peer, &request.into_parts().0),
         Endpoint::Model(id) => {
             let id = id.to_owned();
-            handlers::models::one(&gateway, &request.into_parts().0, &id)
+            handlers::models::one(&gateway, peer, &request.into_parts().0, &id)
         }
         Endpoint::Home => handlers::home::page(&gateway, &request.into_parts().0),
         Endpoint::Live => handlers::health::live(),

@@ -3,7 +3,11 @@
 //! [`decide`] is asked after every failed attempt. It knows what went wrong, how often it was tried and
 //! how much time is left, and answers with a [`Decision`]. Retries live here and nowhere else: no
 //! client below retries by itself.
+//!
+//! [`FailureTable`] limits how often an address may be wrong about its key.
 
+mod failures;
 mod policy;
 
+pub use failures::{FailurePolicy, FailureTable, FailureVerdict};
 pub use policy::{Attempts, Decision, RetryPolicy, backoff, decide};

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pointsman_resilience::FailurePolicy;
+
 /// The port of the data plane.
 const PORT: u16 = 4180;
 /// The port of the control plane.
@@ -40,6 +42,8 @@ pub struct ServerSettings {
     pub body_timeout: Duration,
     /// Connections at one time.
     pub max_connections: usize,
+    /// Wrong keys that one address may send.
+    pub auth_failures: FailurePolicy,
     /// How long requests may still run once the process was told to end.
     pub drain_timeout: Duration,
 }
@@ -55,6 +59,7 @@ impl Default for ServerSettings {
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
             max_connections: 10_000,
+            auth_failures: FailurePolicy { max: 20, window: Duration::from_secs(60) },
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -22,8 +22,21 @@ section! {
         body_timeout: Option<Spanned<Span>>,
         /// Connections at one time. Further ones wait.
         max_connections: Option<Spanned<u32>>,
+        /// Wrong client keys from one address.
+        auth_failures: Option<AuthFailures>,
         /// How long requests may still run after the signal to end.
         drain_timeout: Option<Span>,
+    }
+}
+
+section! {
+    /// How many wrong keys an address may send. Beyond, wrong ones get 429; right ones still pass.
+    #[derive(Default)]
+    pub(crate) struct AuthFailures {
+        /// Wrong keys within `window`; 0 sets no limit.
+        max: Option<u32>,
+        /// The time after which as many may come again.
+        window: Option<Spanned<Span>>,
     }
 }
 

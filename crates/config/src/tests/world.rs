@@ -1,6 +1,9 @@
 //! What a sound configuration becomes: discovery, names, providers, keys.
 
+use std::time::Duration;
+
 use pointsman_core::Operation;
+use pointsman_resilience::FailurePolicy;
 
 use super::{World, candidates};
 use crate::domain::ProviderSource;
@@ -175,4 +178,15 @@ fn secrets_come_from_files_beside_the_configuration() {
     };
     let snapshot = crate::prepare(&input, &world.upstreams, None).unwrap();
     assert_eq!(snapshot.providers[0].authorization(0).unwrap(), "Bearer sk-file");
+}
+
+#[test]
+fn wrong_keys_have_a_limit_that_can_be_set() {
+    let limit = |yaml: &str| World::new(&[]).sound(yaml).settings.server.auth_failures;
+    let policy = |max, seconds| FailurePolicy { max, window: Duration::from_secs(seconds) };
+    assert_eq!(limit(""), policy(20, 60));
+    assert_eq!(limit("server: { auth_failures: { max: 3 } }"), policy(3, 60));
+    assert_eq!(limit("server: { auth_failures: { max: 0, window: 5m } }"), policy(0, 300));
+    let errors = World::new(&[]).errors("server: { auth_failures: { window: 0s, limit: 3 } }");
+    assert!(errors.contains("unknown key `limit`") && errors.contains("a limit of 0"), "{errors}");
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pointsman_resilience::FailurePolicy;
+
 use super::Checker;
 use crate::domain::{
     AccessLog, DataSettings, DiscoverySettings, LogFormat, LogSettings, ServerSettings, Settings,
@@ -66,7 +68,16 @@ impl Checker<'_> {
                 Some(_) => max_connections as usize,
                 None => defaults.max_connections,
             },
+            auth_failures: self.auth_failures(raw.auth_failures, defaults.auth_failures),
             drain_timeout: raw.drain_timeout.map_or(defaults.drain_timeout, |span| span.0),
+        }
+    }
+
+    fn auth_failures(&mut self, raw: Option<raw::AuthFailures>, defaults: FailurePolicy) -> FailurePolicy {
+        let raw = raw.unwrap_or_default();
+        FailurePolicy {
+            max: raw.max.unwrap_or(defaults.max),
+            window: self.duration(raw.window, defaults.window),
         }
     }
 

@@ -1,5 +1,7 @@
 //! `GET /v1/models`: what the caller may name.
 
+use std::net::IpAddr;
+
 use http::{Response, StatusCode, request};
 use pointsman_config::Snapshot;
 use pointsman_core::{ErrorCode, Principal, PublicError};
@@ -16,22 +18,31 @@ use crate::pipeline::identify::identify;
 const OWN: &str = "pointsman";
 
 /// All models, routes and aliases that the caller may use.
-pub(crate) fn list(gateway: &Gateway, head: &request::Parts) -> Response<ResponseBody> {
+pub(crate) fn list(gateway: &Gateway, peer: IpAddr, head: &request::Parts) -> Response<ResponseBody> {
     let snapshot = gateway.world.load_full();
-    match identify(gateway, &snapshot, head) {
+    match identify(gateway, &snapshot, peer, head) {
         Ok(principal) => {
             let entries = entries(&snapshot, &principal);
             errors::json(StatusCode::OK, render_list(&entries, created(gateway)))
         }
-        Err(error) => errors::response(&error, None),
+        Err(error) => {
+            gateway.metrics.refused(error.code);
+            errors::response(&error, None)
+        }
     }
 }
 
 /// One model, by the name that a request would use.
-pub(crate) fn one(gateway: &Gateway, head: &request::Parts, id: &str) -> Response<ResponseBody> {
+pub(crate) fn one(
+    gateway: &Gateway,
+    peer: IpAddr,
+    head: &request::Parts,
+    id: &str,
+) -> Response<ResponseBody> {
     let snapshot = gateway.world.load_full();
-    let found = identify(gateway, &snapshot, head).and_then(|principal| find(&snapshot, &principal, id));
-    match found {
+    let caller =
+        identify(gateway, &snapshot, peer, head).inspect_err(|error| gateway.metrics.refused(error.code));
+    match caller.and_then(|principal| find(&snapshot, &principal, id)) {
         Ok(entry) => errors::json(StatusCode::OK, render_one(&entry, created(gateway))),
         Err(error) => errors::response(&error, None),
     }

@@ -1,5 +1,6 @@
 //! Stages 1 to 3: a request id, one snapshot, room in the queues; then who calls. No body yet.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,12 +30,13 @@ pub(crate) struct Admitted {
 /// Admits a request, or says why not.
 pub(crate) fn admit(
     gateway: &Arc<Gateway>,
+    peer: IpAddr,
     operation: Operation,
     head: &request::Parts,
 ) -> Result<Admitted, PublicError> {
     let now = gateway.clock.now();
     let snapshot = gateway.world.load_full();
-    let principal = identify(gateway, &snapshot, head)?;
+    let principal = identify(gateway, &snapshot, peer, head)?;
     let Some(permit) = gateway.recorder.permit() else {
         let mut error =
             PublicError::new(ErrorCode::Overloaded, "too many requests are in flight; try again in a moment");

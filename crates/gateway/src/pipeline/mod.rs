@@ -9,6 +9,7 @@ mod leftover;
 mod plan;
 pub(crate) mod read;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -26,11 +27,12 @@ use self::dispatch::Dispatch;
 /// Answers one request of the data plane.
 pub(crate) async fn run(
     gateway: &Arc<Gateway>,
+    peer: IpAddr,
     operation: Operation,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let (head, body) = request.into_parts();
-    let admitted = match admit::admit(gateway, operation, &head) {
+    let admitted = match admit::admit(gateway, peer, operation, &head) {
         Ok(admitted) => admitted,
         Err(error) => {
             gateway.metrics.refused(error.code);

@@ -62,7 +62,7 @@ async fn without_keys_only_loopback_names_are_served() {
         }
     }
     assert_eq!(alpha.received().len(), 3);
-    assert!(world.has_metric("pointsman_requests_refused_total{code=\"forbidden_origin\"} 3"));
+    assert!(world.has_metric("pointsman_requests_refused_total{code=\"forbidden_origin\"} 9"));
     // HTTP/1.0 may leave the host out; nobody knows then whom it means.
     let answer = world.exchange("GET /v1/models HTTP/1.0\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.0 403"), "{answer}");

@@ -2,6 +2,7 @@
 //! the records that it leaves.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, mpsc};
@@ -118,8 +119,12 @@ impl Setup {
         let drain = Drain::default();
         let gateway = Gateway::new(snapshots.clone(), clock, recorder, metrics.clone(), drain.clone());
         let service = gateway.clone();
-        let server =
-            tokio::spawn(serve(net.listen(GATEWAY), move |_| service.service(), options, drain.clone()));
+        let server = tokio::spawn(serve(
+            net.listen(GATEWAY),
+            move |peer| service.service(peer),
+            options.clone(),
+            drain.clone(),
+        ));
         World {
             net,
             gateway,
@@ -127,6 +132,7 @@ impl Setup {
             sink,
             drain,
             server,
+            options,
             snapshots,
             upstreams,
             environment,
@@ -159,6 +165,7 @@ pub(crate) struct World {
     pub(crate) sink: CollectingSink,
     pub(crate) drain: Drain,
     pub(crate) server: JoinHandle<()>,
+    options: ServeOptions,
     snapshots: Arc<ArcSwap<Snapshot>>,
     upstreams: Upstreams,
     environment: Environment,
@@ -181,7 +188,26 @@ impl World {
 
     /// A new client connection.
     pub(crate) async fn client(&self) -> Client {
-        let io = self.net.connect(GATEWAY).await.unwrap();
+        self.client_at(GATEWAY).await
+    }
+
+    /// A new client connection from another address.
+    pub(crate) async fn client_from(&self, peer: &str) -> Client {
+        let peer = SocketAddr::new(peer.parse().unwrap(), 50_000);
+        let name = format!("gateway for {peer}");
+        let gateway = self.gateway.clone();
+        let listener = self.net.listen(&name).from_peer(peer);
+        tokio::spawn(serve(
+            listener,
+            move |peer| gateway.service(peer),
+            self.options.clone(),
+            self.drain.clone(),
+        ));
+        self.client_at(&name).await
+    }
+
+    async fn client_at(&self, name: &str) -> Client {
+        let io = self.net.connect(name).await.unwrap();
         let (sender, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
         Client { sender, connection: tokio::spawn(async move { drop(connection.await) }) }
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod access;
+mod brute_force;
 mod commit;
 mod disconnect;
 mod drain;

@@ -83,7 +83,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     };
     for listener in listeners {
         let gateway = gateway.clone();
-        servers.spawn(serve(listener, move |_peer| gateway.service(), options.clone(), drain.clone()));
+        servers.spawn(serve(listener, move |peer| gateway.service(peer), options.clone(), drain.clone()));
     }
     let watched = Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, clock };
     let admin = admin::start(admin_listener, &watched)?;
