@@ -21,5 +21,5 @@ pub use connect::{Connect, ConnectError, Origin};
 pub use h1::ExchangeError;
 pub use io::{BoxedIo, Io};
 pub use pool::UpstreamBody;
-pub use serve::{Drain, ServeOptions, serve};
+pub use serve::{Drain, Edge, Http2, ServeOptions, serve, serve_edge};
 pub use upstream::{SendError, Upstream, UpstreamConfig, UpstreamConfigError, Upstreams};

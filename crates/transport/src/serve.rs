@@ -1,4 +1,5 @@
-//! Running a service on a listener: limits, and a drain that lets requests finish.
+//! Running a service on a listener: limits, and a drain that lets requests finish. What an [`Edge`] adds
+//! (TLS, HTTP/2) is in the submodules; without it, a connection is plain HTTP/1.1 and costs nothing more.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,6 +22,13 @@ use tokio::task::JoinSet;
 
 use crate::io::BoxedIo;
 use crate::stall::WriteLimit;
+use crate::tls::server::ServerTls;
+
+mod activity;
+mod http2;
+mod protocol;
+#[cfg(test)]
+mod tests;
 
 /// After a failed accept (no file descriptors left, say) the listener rests for so long.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -56,6 +64,28 @@ pub struct ServeOptions {
     pub max_headers: usize,
 }
 
+/// What a listener speaks besides plain HTTP/1.1. The default adds nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Edge {
+    /// Connections are encrypted, and say by ALPN which HTTP they want.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Where HTTP/2 is spoken.
+    pub http2: Http2,
+}
+
+/// Where HTTP/2 is spoken. ALPN itself is part of the TLS identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http2 {
+    /// Nowhere.
+    Off,
+    /// On encrypted connections that ask for it.
+    #[default]
+    Tls,
+    /// Also on plain connections that begin with HTTP/2's preface (RFC 9113, 3.3), for which the first
+    /// bytes of every plain connection are looked at.
+    Always,
+}
+
 /// Tells servers to stop accepting, finish what runs, and end.
 #[derive(Clone, Debug)]
 pub struct Drain(watch::Sender<bool>);
@@ -85,11 +115,30 @@ impl Drain {
     }
 }
 
-/// Serves HTTP/1.1 until `drain` starts and the last connection has ended.
+/// Serves plain HTTP/1.1 until `drain` starts and the last connection has ended.
 ///
 /// `service` is made per connection from the peer's address.
-pub async fn serve<A, M, S, B>(mut listener: A, make_service: M, options: ServeOptions, drain: Drain)
+pub async fn serve<A, M, S, B>(listener: A, make_service: M, options: ServeOptions, drain: Drain)
 where
+    A: Accept,
+    M: Fn(SocketAddr) -> S + Send,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let edge = Edge { tls: None, http2: Http2::Off };
+    serve_edge(listener, make_service, options, edge, drain).await;
+}
+
+/// Serves what `edge` says until `drain` starts and the last connection has ended.
+pub async fn serve_edge<A, M, S, B>(
+    mut listener: A,
+    make_service: M,
+    options: ServeOptions,
+    edge: Edge,
+    drain: Drain,
+) where
     A: Accept,
     M: Fn(SocketAddr) -> S + Send,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
@@ -106,11 +155,14 @@ where
         };
         match accepted {
             Ok((io, peer)) => {
-                let connection = connection(io, make_service(peer), options.clone(), drain.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(slot);
-                });
+                let (service, options, drain) = (make_service(peer), options.clone(), drain.clone());
+                match protocol::plain_http1(&edge) {
+                    true => connections.spawn(holding(slot, http1(io, service, options, drain))),
+                    false => {
+                        let chosen = protocol::choose(io, service, options, edge.clone(), drain);
+                        connections.spawn(holding(slot, chosen))
+                    }
+                };
             }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
@@ -134,7 +186,13 @@ async fn next_connection<A: Accept>(
     (slot, listener.accept().await)
 }
 
-async fn connection<S, B>(io: BoxedIo, service: S, options: ServeOptions, drain: Drain)
+/// A connection's slot is free again when it has ended.
+async fn holding(slot: Option<OwnedSemaphorePermit>, connection: impl Future<Output = ()>) {
+    connection.await;
+    drop(slot);
+}
+
+async fn http1<S, B>(io: BoxedIo, service: S, options: ServeOptions, drain: Drain)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,

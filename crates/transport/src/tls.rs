@@ -1,8 +1,14 @@
-//! TLS towards providers: the system's certificate authorities, and Mozilla's where it has none.
+//! TLS: towards providers here, towards clients in [`server`], files in [`pem`].
 
 use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
+
+pub mod pem;
+pub mod server;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod validity;
 
 /// The client configuration for all upstreams: TLS 1.2 and 1.3, HTTP/1.1, *ring* as provider.
 ///

@@ -23,8 +23,8 @@ pub struct PemError {
 }
 
 impl PemError {
-    pub(super) fn new(path: &Path, problem: impl ToString) -> Self {
-        Self { path: path.to_owned(), problem: problem.to_string() }
+    pub(super) fn new(path: &Path, problem: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), problem: problem.into() }
     }
 }
 
@@ -59,7 +59,7 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
 pub fn authorities(path: &Path) -> Result<RootCertStore, PemError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| PemError::new(path, error))?;
+        roots.add(certificate).map_err(|error| PemError::new(path, error.to_string()))?;
     }
     Ok(roots)
 }
@@ -67,15 +67,14 @@ pub fn authorities(path: &Path) -> Result<RootCertStore, PemError> {
 /// Regular files only: a pipe would block, and be empty at the next reload.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PemError> {
     let mut text = Zeroizing::new(Vec::new());
-    let read = || {
+    let mut read = || {
         if !path.metadata()?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
         File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut text)
     };
-    let mut read = read;
     match read() {
-        Err(error) => Err(PemError::new(path, error)),
+        Err(error) => Err(PemError::new(path, error.to_string())),
         Ok(_) if text.len() as u64 > MAX_BYTES => Err(PemError::new(path, "longer than 4 MiB")),
         Ok(_) => Ok(text),
     }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
-use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -89,8 +89,9 @@ impl ServerIdentity {
             Some(path) => {
                 let roots = pem::authorities(path).map_err(ServerTlsError::ClientCa)?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-                let error = |error| ServerTlsError::ClientCa(PemError::new(path, error));
-                builder.with_client_cert_verifier(verifier.map_err(error)?)
+                let verifier = verifier
+                    .map_err(|error| ServerTlsError::ClientCa(PemError::new(path, error.to_string())))?;
+                builder.with_client_cert_verifier(verifier)
             }
         };
         let mut config = builder.with_single_cert(chain.clone(), key).map_err(|error| {
@@ -128,7 +129,6 @@ impl ServerIdentity {
     pub fn same_certificate(&self, other: &Self) -> bool {
         self.chain == other.chain
     }
-
 }
 
 /// The identity that new connections get. Running ones keep theirs.
@@ -162,3 +162,6 @@ impl ServerTls {
         TlsAcceptor::from(self.current.load_full()).accept(io).await
     }
 }
+
+#[cfg(test)]
+mod tests;
