@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test quick bench bench-steady fuzz tools parts audit fmt
+.PHONY: help run build test quick bench bench-steady fuzz tools parts audit fmt dist
 
 help: ## list the targets
 	@echo "usage: make TARGET"
@@ -26,7 +26,7 @@ test: ## everything that must hold: format, lints, licences, layers, tests, engi
 
 quick: ## the checks and tests that need no engine and no SDK
 	@sh scripts/prerequisites.sh test
-	@$(PYTHON) scripts/stages.py --skip parts --skip e2e
+	@$(PYTHON) scripts/stages.py --skip parts --skip deploy --skip e2e
 
 bench: ## compare with a direct call, a bare proxy and nginx; writes docs/PERFORMANCE.md
 	@sh scripts/prerequisites.sh build
@@ -35,6 +35,10 @@ bench: ## compare with a direct call, a bare proxy and nginx; writes docs/PERFOR
 bench-steady: ## thirty minutes at 60 % of the ceiling: no errors, flat memory
 	@sh scripts/prerequisites.sh build
 	@sh scripts/bench.sh steady $(ARGS)
+
+dist: ## a release in dist/: stripped binary, manual, licences, checksums, bill of materials
+	@sh scripts/prerequisites.sh test
+	@$(PYTHON) scripts/dist.py $(ARGS)
 
 fuzz: ## run every fuzz target for SECONDS (default 60) each
 	@sh scripts/prerequisites.sh build
