@@ -4,11 +4,12 @@
 //! stands; [`splice`] cuts another name in without touching any other byte. Streamed answers go
 //! through [`openai::stream::StreamObserver`], plain ones past [`openai::answer::observe`]: both
 //! look at the bytes, neither rebuilds them. [`json`] is the scanner under all of it, [`sse`] the
-//! framing of event streams.
+//! framing of event streams, [`multipart`] reads forms with files.
 
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod json;
+pub mod multipart;
 pub mod openai;
 pub mod probe;
 pub mod splice;

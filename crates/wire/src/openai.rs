@@ -5,6 +5,8 @@
 pub mod answer;
 pub mod error;
 pub mod models;
+pub mod objects;
 mod payload;
+pub mod relayed;
 pub mod stream;
 mod usage;

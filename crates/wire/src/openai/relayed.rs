@@ -1,0 +1,181 @@
+//! Usage in answers that are relayed and never held: a scanner over bytes of any length, and the events
+//! of realtime sessions.
+
+use pointsman_core::Usage;
+
+use super::usage;
+use crate::json::{Kind, Scanner};
+
+const USAGE: &[u8] = b"usage";
+/// Longest usage object that is read, in bytes.
+const MAX_USAGE_BYTES: usize = 4 * 1024;
+/// `{"usage": …}` and `{"response": {"usage": …}}`.
+const MAX_DEPTH: u32 = 2;
+
+/// Finds the last `usage` object in a JSON document, or in the events of a stream, however they are cut.
+#[derive(Debug, Default)]
+pub struct UsageScanner {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    /// The first bytes of the string that stands here or stood last.
+    word: Vec<u8>,
+    /// The last string was the key `usage`, and its value comes next.
+    awaited: bool,
+    /// The object under construction, and the depth outside it.
+    object: Option<(Vec<u8>, u32)>,
+    usage: Option<Usage>,
+}
+
+impl UsageScanner {
+    /// What was found last.
+    #[must_use]
+    pub const fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Looks at the next bytes.
+    pub fn push(&mut self, chunk: &[u8]) {
+        for &byte in chunk {
+            if let Some((object, _)) = &mut self.object {
+                if object.len() < MAX_USAGE_BYTES {
+                    object.push(byte);
+                } else {
+                    self.object = None;
+                }
+            }
+            if self.in_string {
+                self.inside(byte);
+            } else {
+                self.outside(byte);
+            }
+        }
+    }
+
+    fn inside(&mut self, byte: u8) {
+        match byte {
+            // No JSON: the next line begins anew.
+            b'\n' => *self = Self { usage: self.usage, ..Self::default() },
+            _ if self.escaped => self.escaped = false,
+            b'\\' => {
+                self.escaped = true;
+                self.word.push(byte);
+            }
+            b'"' => self.in_string = false,
+            _ if self.word.len() <= USAGE.len() => self.word.push(byte),
+            _ => {}
+        }
+    }
+
+    fn outside(&mut self, byte: u8) {
+        match byte {
+            b'"' if self.depth > 0 => {
+                self.in_string = true;
+                self.awaited = false;
+                self.word.clear();
+            }
+            b':' => {
+                let here = (1..=MAX_DEPTH).contains(&self.depth) && self.object.is_none();
+                self.awaited = here && self.word == USAGE;
+                self.word.clear();
+            }
+            b'{' | b'[' => {
+                if byte == b'{' && std::mem::take(&mut self.awaited) {
+                    self.object = Some((vec![byte], self.depth));
+                }
+                self.depth += 1;
+                self.word.clear();
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                if self.object.as_ref().is_some_and(|(_, outside)| self.depth == *outside)
+                    && let Some((object, _)) = self.object.take()
+                {
+                    self.usage = read(&object).or(self.usage);
+                }
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => self.awaited = false,
+        }
+    }
+}
+
+fn read(object: &[u8]) -> Option<Usage> {
+    usage::read(&mut Scanner::new(object).ok()?).ok()?
+}
+
+/// The usage that a realtime event reports: only `response.done` bills tokens.
+#[must_use]
+pub fn realtime_usage(event: &[u8]) -> Option<Usage> {
+    let (mut done, mut found) = (false, None);
+    let mut scanner = Scanner::new(event).ok()?;
+    scanner
+        .object(|scanner, key| match &*key.name() {
+            "type" => {
+                done = scanner.string_or_skip()?.is_some_and(|name| name.name() == "response.done");
+                Ok(())
+            }
+            "response" if scanner.kind()? == Kind::Object => scanner.object(|scanner, key| {
+                if key.name() == "usage" {
+                    found = usage::read(scanner)?;
+                    return Ok(());
+                }
+                scanner.skip()
+            }),
+            _ => scanner.skip(),
+        })
+        .and_then(|()| scanner.end())
+        .ok()?;
+    found.filter(|_| done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(parts: &[&[u8]]) -> Option<(u64, u64)> {
+        let mut scanner = UsageScanner::default();
+        parts.iter().for_each(|part| scanner.push(part));
+        scanner.usage().map(|usage| (usage.input, usage.output))
+    }
+
+    #[test]
+    fn usage_is_found_however_the_bytes_are_cut() {
+        let stream =
+            b"event: image_generation.partial_image\ndata: {\"b64\":\"AA\\\"==\",\"usage\":null}\n\n\
+data: {\"x\":{\"y\":{\"usage\":{\"input_tokens\":9}}},\"usage\" : {\"input_tokens\":3,\"output_tokens\":4,\
+\"input_tokens_details\":{\"image_tokens\":1}},\"t\":\"usage\"}\n\n";
+        for at in 0..=stream.len() {
+            let (a, b) = stream.split_at(at);
+            assert_eq!(found(&[a, b]), Some((3, 4)), "cut at {at}");
+        }
+        let single: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(found(&single), Some((3, 4)));
+    }
+
+    #[test]
+    fn what_only_looks_like_usage() {
+        assert_eq!(found(&[br#"{"text":"\"usage\":{\"input_tokens\":3}"}"#]), None);
+        assert_eq!(found(&[br#"{"a":{"b":{"usage":{"input_tokens":3}}}}"#]), None);
+        assert_eq!(found(&[br#"{"us\u0061ge":{"input_tokens":3}}"#]), None);
+        assert_eq!(found(&[b"data: {\"broken\n\ndata: {\"usage\":{\"input_tokens\":5}}\n\n"]), Some((5, 0)));
+        let long = format!("{{\"usage\":{{\"x\":\"{}\",\"input_tokens\":3}}}}", "y".repeat(MAX_USAGE_BYTES));
+        assert_eq!(found(&[long.as_bytes()]), None);
+    }
+
+    #[test]
+    fn only_a_finished_response_reports() {
+        let event = |kind: &str| {
+            format!(
+                r#"{{"type":"{kind}","response":{{"id":"r","usage":{{"total_tokens":253,"input_tokens":132,
+                "output_tokens":121,"input_token_details":{{"cached_tokens":64,"audio_tokens":13}},
+                "output_token_details":{{"text_tokens":30,"audio_tokens":91}}}}}}}}"#
+            )
+        };
+        let usage = realtime_usage(event("response.done").as_bytes()).unwrap();
+        assert_eq!((usage.input, usage.cached_input, usage.input_audio), (132, 64, 13));
+        assert_eq!((usage.output, usage.output_audio), (121, 91));
+        assert_eq!(realtime_usage(event("response.created").as_bytes()), None);
+        assert_eq!(realtime_usage(b"{"), None);
+    }
+}
