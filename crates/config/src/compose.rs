@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use pointsman_core::KeyDirectory;
 use pointsman_transport::Upstreams;
+use pointsman_transport::tls::server::ServerFiles;
 
 use crate::decode::Context;
 use crate::discover::EngineFound;
@@ -72,6 +73,8 @@ pub fn prepare(
     let mut check = Checker { cx: &mut cx, environment: input.environment, base };
 
     let has_keys = root.keys.0.written > 0;
+    let mut warnings = Vec::new();
+    let tls = check.identity(&root.server.0, previous, &mut warnings);
     let settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
     let specs = parts::providers(&mut check, root.providers.0, input, &settings);
     let providers = parts::connect(&mut check, specs, upstreams, previous);
@@ -83,7 +86,6 @@ pub fn prepare(
     naming::aliases(&mut builder, root.aliases.0, &mut places);
     let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places, &providers)).ok();
 
-    let mut warnings = Vec::new();
     let keys = Keys::new(check.keys(root.keys.0.sound, resolver.as_ref(), &mut warnings));
     cx.finish()?;
     let Some(resolver) = resolver else { return Err(failure(&mut cx)) };
@@ -92,6 +94,7 @@ pub fn prepare(
     let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
     let deployments = parts::deployments(&resolver, &providers, pricing, previous);
     warnings.extend(restart_needed(&settings, previous));
+    let files = settings.server.tls.iter().flat_map(ServerFiles::paths).cloned().collect();
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
         settings: Arc::new(settings),
@@ -100,6 +103,8 @@ pub fn prepare(
         deployments,
         routes,
         no_route: Arc::new(RouteOptions::default()),
+        tls,
+        files,
         keys: Arc::new(keys) as Arc<dyn KeyDirectory>,
         price_version: pricing.version(),
         warnings,
@@ -122,6 +127,8 @@ fn restart_needed(settings: &Settings, previous: Option<&Snapshot>) -> Vec<Strin
     let changed = [
         ("server.listen", settings.server.listen != old.server.listen),
         ("server.admin", settings.server.admin != old.server.admin),
+        ("server.tls", settings.server.tls.is_some() != old.server.tls.is_some()),
+        ("server.http2", settings.server.tls.is_none() && settings.server.http2 != old.server.http2),
         ("server.max_connections", settings.server.max_connections != old.server.max_connections),
         ("server.header_timeout", settings.server.header_timeout != old.server.header_timeout),
         ("data", settings.data != old.data),

@@ -32,4 +32,4 @@ pub use error::{ConfigError, ConfigErrors, Location};
 #[doc(hidden)]
 pub use fuzz::fuzz_parse;
 pub use snapshot::Snapshot;
-pub use watch::{Watch, WatchError, watch};
+pub use watch::{Watch, WatchError, watch, watch_files};

@@ -9,7 +9,7 @@ mod server;
 pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use provider::{Header, Kind, Models, Provider};
 pub(crate) use secret::Secret;
-pub(crate) use server::{AuthFailures, Data, Disconnect, Discovery, Format, Key, Log, Server};
+pub(crate) use server::{AuthFailures, Data, Disconnect, Discovery, Format, Http2, Key, Log, Server, Tls};
 
 use crate::decode::{Items, Named, Part, section};
 use crate::yaml::Spanned;

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pointsman_core::{KeyDirectory, ModelRef};
 use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolver, RouteId};
+use pointsman_transport::tls::server::ServerIdentity;
 
 use crate::compose::Pricing;
 use crate::domain::{Deployment, Provider, RouteOptions, Settings};
@@ -30,6 +32,11 @@ pub struct Snapshot {
     pub routes: Vec<Arc<RouteOptions>>,
     /// Options of names that are not routes.
     pub no_route: Arc<RouteOptions>,
+    /// What encrypts the data plane's connections.
+    pub tls: Option<ServerIdentity>,
+    /// Files that it was made from, besides the configuration and secrets: when they change, the next
+    /// world is due.
+    pub files: Vec<PathBuf>,
     /// Client keys.
     pub keys: Arc<dyn KeyDirectory>,
     /// The version of the price list.

@@ -3,6 +3,7 @@
 mod errors;
 mod files;
 mod reload;
+mod tls;
 mod world;
 
 use std::path::Path;

@@ -5,6 +5,7 @@ mod providers;
 mod routes;
 mod secrets;
 mod settings;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Tells when the configuration or its `.env` changes.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,18 +36,28 @@ struct Changes(mpsc::Receiver<()>);
 
 /// Watches the file at `path` and the `.env` beside it.
 ///
+/// # Errors
+/// Where the folder does not exist or the system has no watches left.
+pub fn watch(path: &Path) -> Result<Watch, WatchError> {
+    watch_files([path, &path.with_file_name(".env")])
+}
+
+/// Watches all of these files.
+///
 /// The folder is watched, not the file: editors and orchestrators replace files by renaming, which
 /// leaves a watch on the file with the old one.
 ///
 /// # Errors
-/// Where the folder does not exist or the system has no watches left.
-pub fn watch(path: &Path) -> Result<Watch, WatchError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let names: Vec<OsString> =
-        path.file_name().map(OsString::from).into_iter().chain([".env".into()]).collect();
+/// Where a folder does not exist or the system has no watches left.
+pub fn watch_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Watch, WatchError> {
+    let (mut folders, mut names) = (BTreeSet::new(), Vec::<OsString>::new());
+    for path in paths {
+        folders.insert(match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        });
+        names.extend(path.file_name().map(OsString::from));
+    }
     let (sender, receiver) = mpsc::channel(1);
     let handler = move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| concerns(&event, &names)) {
@@ -54,9 +65,12 @@ pub fn watch(path: &Path) -> Result<Watch, WatchError> {
             let _ = sender.try_send(());
         }
     };
-    let error = |source| WatchError { folder: folder.display().to_string(), source };
-    let mut watcher = notify::recommended_watcher(handler).map_err(error)?;
-    watcher.watch(&folder, RecursiveMode::NonRecursive).map_err(error)?;
+    let error = |folder: &Path, source| WatchError { folder: folder.display().to_string(), source };
+    let mut watcher =
+        notify::recommended_watcher(handler).map_err(|source| error(Path::new("files"), source))?;
+    for folder in &folders {
+        watcher.watch(folder, RecursiveMode::NonRecursive).map_err(|source| error(folder, source))?;
+    }
     Ok(Watch { changes: Changes(receiver), _watcher: watcher })
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pointsman_resilience::FailurePolicy;
+use pointsman_transport::Http2;
+use pointsman_transport::tls::server::ServerFiles;
 
 /// The port of the data plane.
 const PORT: u16 = 4180;
@@ -36,6 +38,10 @@ pub struct ServerSettings {
     pub max_body_bytes: u64,
     /// Bytes of request bodies in flight at one time, in all.
     pub max_bytes_in_flight: u64,
+    /// The identity that encrypts the data plane's connections. The snapshot holds what it says.
+    pub tls: Option<ServerFiles>,
+    /// Where HTTP/2 is spoken.
+    pub http2: Http2,
     /// From an idle or new connection to a complete request head.
     pub header_timeout: Duration,
     /// From the head to the end of the request body.
@@ -56,6 +62,8 @@ impl Default for ServerSettings {
             admin: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ADMIN_PORT),
             max_body_bytes: 32 * MIB,
             max_bytes_in_flight: 256 * MIB,
+            tls: None,
+            http2: Http2::Tls,
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
             max_connections: 10_000,

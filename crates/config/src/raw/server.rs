@@ -16,6 +16,10 @@ section! {
         max_body: Option<Spanned<ByteSize>>,
         /// Request bodies in memory at one time, in all. Beyond, callers get 429.
         max_in_flight: Option<Spanned<ByteSize>>,
+        /// Certificate and key: connections of the API are encrypted.
+        tls: Option<Tls>,
+        /// Where HTTP/2 is spoken.
+        http2: Option<Http2>,
         /// From an idle or new connection to a complete request head.
         header_timeout: Option<Spanned<Span>>,
         /// From the head to the end of the request body.
@@ -37,6 +41,30 @@ section! {
         max: Option<u32>,
         /// The time after which as many may come again.
         window: Option<Spanned<Span>>,
+    }
+}
+
+section! {
+    /// A server's identity, in PEM files that are read again when they change.
+    pub(crate) struct Tls {
+        /// The certificate, followed by those between it and its authority.
+        cert: Spanned<String>,
+        /// The private key.
+        key: Spanned<String>,
+        /// Authorities of clients: only who shows a certificate of theirs may connect.
+        client_ca: Option<Spanned<String>>,
+    }
+}
+
+words! {
+    /// Where HTTP/2 is spoken.
+    pub(crate) enum Http2 {
+        /// Nowhere.
+        Off = "off",
+        /// On encrypted connections that ask for it.
+        Tls = "tls",
+        /// Also on plain connections that begin with it.
+        Always = "always",
     }
 }
 

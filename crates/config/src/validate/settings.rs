@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pointsman_resilience::FailurePolicy;
 
 use super::Checker;
+use super::tls::http2;
 use crate::domain::{
     AccessLog, DataSettings, DiscoverySettings, LogFormat, LogSettings, ServerSettings, Settings,
 };
@@ -62,6 +63,8 @@ impl Checker<'_> {
             admin,
             max_body_bytes: max_body,
             max_bytes_in_flight: max_in_flight,
+            tls: raw.tls.as_ref().map(|tls| self.server_files(tls)),
+            http2: raw.http2.map_or(defaults.http2, http2),
             header_timeout: self.duration(raw.header_timeout, defaults.header_timeout),
             body_timeout: self.duration(raw.body_timeout, defaults.body_timeout),
             max_connections: match raw.max_connections {

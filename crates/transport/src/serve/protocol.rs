@@ -55,7 +55,7 @@ async fn open(io: BoxedIo, edge: &Edge, preface_limit: Duration) -> io::Result<(
         return timeout(preface_limit, peek(io)).await.map_err(|_| io::ErrorKind::TimedOut)?;
     };
     let stream = timeout(HANDSHAKE_LIMIT, tls.accept(io)).await.map_err(|_| io::ErrorKind::TimedOut)??;
-    let http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2) && edge.http2 != Http2::Off;
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
     Ok((Box::new(stream), http2))
 }
 
