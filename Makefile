@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test quick bench bench-steady fuzz tools parts audit fmt dist
+.PHONY: help run build test quick bench bench-steady bench-rivals fuzz tools parts audit fmt dist
 
 help: ## list the targets
 	@echo "usage: make TARGET"
@@ -35,6 +35,10 @@ bench: ## compare with a direct call, a bare proxy and nginx; writes docs/PERFOR
 bench-steady: ## thirty minutes at 60 % of the ceiling: no errors, flat memory
 	@sh scripts/prerequisites.sh build
 	@sh scripts/bench.sh steady $(ARGS)
+
+bench-rivals: ## put the LiteLLM proxy and the Portkey gateway (pinned) beside Pointsman on the same mock
+	@sh scripts/prerequisites.sh test
+	@sh scripts/bench.sh rivals $(ARGS)
 
 dist: ## a release in dist/: stripped binary, manual, licences, checksums, bill of materials
 	@sh scripts/prerequisites.sh test

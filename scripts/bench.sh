@@ -1,7 +1,18 @@
 #!/bin/sh
 # Builds Pointsman and the bench in release, then measures.
-# usage: bench.sh compare|steady [OPTIONS of pointsman-bench]
+# usage: bench.sh compare|steady|rivals [OPTIONS of pointsman-bench]
+# `rivals` first installs them into the cache: scripts/rivals.py.
 set -eu
+if [ "${1:-}" = rivals ]; then
+	rivals=$(python3 scripts/rivals.py)
+	shift
+	# One option or value a line; the cache's path may hold blanks.
+	IFS='
+'
+	# shellcheck disable=SC2086
+	set -- rivals $rivals "$@"
+	unset IFS
+fi
 cargo build --release --locked -p pointsman -p pointsman-bench
 binaries="${CARGO_TARGET_DIR:-target}/release"
 exec "$binaries/pointsman-bench" "$@"

@@ -96,7 +96,7 @@ def node_modules(prefix: str, source: Path, what: str) -> Path:
         print(f"installing {what}", file=sys.stderr, flush=True)
         fetch.remove(folder)
         folder.mkdir()
-        for path in (*inputs, NODE_SDK / ".npmrc"):
+        for path in (*inputs, source / ".npmrc"):
             shutil.copy(path, folder)
         fetch.run(["npm", "ci", "--ignore-scripts", "--loglevel=error"], f"npm ci of {what}", cwd=folder)
         ready.touch()

@@ -14,7 +14,7 @@ use crate::floor;
 use crate::load::{Load, Mode, Shape};
 use crate::mock::{self, Behaviour, Fault, Mock};
 use crate::report::{self, Section};
-use crate::run::{self, steady};
+use crate::run::{self, rivals, steady};
 
 /// Measures Pointsman against the least that a proxy can cost.
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ enum Command {
     Compare(CompareArgs),
     /// Run for a long time at a share of the ceiling; write the report.
     Steady(SteadyArgs),
+    /// Put other gateways beside Pointsman; write the report.
+    Rivals(RivalsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +85,34 @@ struct SteadyArgs {
     out: PathBuf,
     /// The command that the report names.
     #[arg(long, default_value = "make bench-steady")]
+    command: String,
+}
+
+#[derive(Debug, Args)]
+struct RivalsArgs {
+    /// The binary under test; absent: the one beside this program.
+    #[arg(long)]
+    pointsman: Option<PathBuf>,
+    /// The `litellm` program.
+    #[arg(long)]
+    litellm: PathBuf,
+    /// Its version, for the report.
+    #[arg(long)]
+    litellm_version: String,
+    /// Portkey's `start-server.js`.
+    #[arg(long)]
+    portkey: PathBuf,
+    /// Its version, for the report.
+    #[arg(long)]
+    portkey_version: String,
+    /// Seconds for each figure.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// The report, which is also printed; `-`: only printed.
+    #[arg(long, default_value = "docs/PERFORMANCE.md")]
+    out: PathBuf,
+    /// The command that the report names.
+    #[arg(long, default_value = "make bench-rivals")]
     command: String,
 }
 
@@ -146,6 +176,9 @@ struct LoadArgs {
     /// Send a random trace id with each request.
     #[arg(long)]
     trace: bool,
+    /// A further header, `name: value`; may be repeated.
+    #[arg(long = "header")]
+    headers: Vec<String>,
 }
 
 /// Runs the command; an error is told on stderr.
@@ -171,6 +204,7 @@ fn run(command: Command) -> io::Result<()> {
         Command::Load(args) => single()?.block_on(run_load(args)),
         Command::Compare(args) => single()?.block_on(run_compare(args)),
         Command::Steady(args) => single()?.block_on(run_steady(args)),
+        Command::Rivals(args) => single()?.block_on(run_rivals(args)),
     }
 }
 
@@ -187,6 +221,17 @@ async fn run_steady(args: SteadyArgs) -> io::Result<()> {
     let options = steady::Options { pointsman: under_test(args.pointsman)?, duration, percent: args.percent };
     let text = report::steady(&steady::run(&options).await?, &args.command, &today()?);
     publish(&args.out, Section::Steady, &text)
+}
+
+async fn run_rivals(args: RivalsArgs) -> io::Result<()> {
+    let options = rivals::Options {
+        pointsman: under_test(args.pointsman)?,
+        litellm: (args.litellm, args.litellm_version),
+        portkey: (args.portkey, args.portkey_version),
+        measure: Duration::from_secs(args.seconds),
+    };
+    let text = report::rivals(&rivals::run(&options).await?, &args.command, &today()?);
+    publish(&args.out, Section::Rivals, &text)
 }
 
 fn publish(out: &Path, section: Section, text: &str) -> io::Result<()> {
@@ -242,6 +287,7 @@ async fn run_load(args: LoadArgs) -> io::Result<()> {
         body_bytes: args.body_bytes,
         stream: args.stream,
         trace: args.trace,
+        headers: args.headers,
         ..Shape::default()
     };
     let connections = args.connections;

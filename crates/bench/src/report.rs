@@ -10,6 +10,7 @@ use std::path::Path;
 use self::table::{judgements, measured};
 use crate::machine;
 use crate::run::figures::Results;
+use crate::run::rivals::Rivals;
 use crate::run::steady::Steady;
 
 const FRAME: &str = "# Performance
@@ -18,6 +19,7 @@ What Pointsman costs, measured against a direct call, nginx and *the floor*: a b
 (`crates/bench/src/floor.rs`) that only forwards, with the same allocator, profile and runtime.
 
 - `make bench` measures and rewrites the section below. `make bench-steady` runs for half an hour.
+  `make bench-rivals` puts other gateways beside it.
 - The gateway has one core to itself; load generator and mock upstream share another.
 - Requests are 1 KB, answers 0.8 KB, and the mock answers at once. Each round starts every server anew.
 - Processor time is what the scheduler counts for all threads of the process, the SQLite writer's too.
@@ -34,6 +36,8 @@ pub enum Section {
     Compare,
     /// By `make bench-steady`.
     Steady,
+    /// By `make bench-rivals`.
+    Rivals,
 }
 
 impl Section {
@@ -41,6 +45,7 @@ impl Section {
         match self {
             Self::Compare => ("<!-- compare: begin -->", "<!-- compare: end -->"),
             Self::Steady => ("<!-- steady: begin -->", "<!-- steady: end -->"),
+            Self::Rivals => ("<!-- rivals: begin -->", "<!-- rivals: end -->"),
         }
     }
 }
@@ -135,6 +140,34 @@ pub fn steady(steady: &Steady, command: &str, date: &str) -> String {
     text
 }
 
+/// Other gateways as Markdown.
+#[must_use]
+pub fn rivals(rivals: &Rivals, command: &str, date: &str) -> String {
+    let mut text = heading("Rivals", command, date);
+    let _ = writeln!(
+        text,
+        "Indicative: one short round; the machine's load average before it was {:.2}. Every server has one core and \
+         one process, a key to check and one upstream. The rivals store nothing.\n\n\
+         | | requests a second, 16 connections | processor time each, µs | latency, 1 connection, p50, µs | p99, µs \
+         | resident after, MiB |\n|---|---|---|---|---|---|",
+        rivals.load_before,
+    );
+    let shown = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
+    for row in &rivals.rows {
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {} | {:.0} | {:.0} | {} |",
+            row.name,
+            row.per_second,
+            shown(row.cpu_us),
+            row.p50_us,
+            row.p99_us,
+            shown(row.resident),
+        );
+    }
+    text
+}
+
 /// Why the run proves nothing, if so. Differing accounts end a run before there is a report.
 fn does_not_count(results: &Results) -> Option<&'static str> {
     if results.nginx.is_none() {
@@ -152,6 +185,23 @@ fn heading(title: &str, command: &str, date: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::rivals::Row;
+
+    #[test]
+    fn rivals_are_a_table_with_a_row_each() {
+        let row = Row {
+            name: "direct".into(),
+            per_second: 1234.5,
+            cpu_us: None,
+            p50_us: 20.4,
+            p99_us: 99.6,
+            resident: Some(12.34),
+        };
+        let text = rivals(&Rivals { rows: vec![row], load_before: 0.5 }, "make x", "2026-01-02");
+        assert!(text.starts_with("## Rivals\n\n`make x`, 2026-01-02; "), "{text}");
+        assert!(text.contains("before it was 0.50"), "{text}");
+        assert!(text.ends_with("\n| direct | 1234 | – | 20 | 100 | 12.3 |\n"), "{text}");
+    }
 
     #[test]
     fn replaces_only_its_own_section() {

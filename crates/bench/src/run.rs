@@ -4,6 +4,7 @@
 pub mod account;
 pub mod figures;
 mod measure;
+pub mod rivals;
 pub mod steady;
 
 use std::io::{self, Write};

@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub use self::config::{Fleet, PRICED_MODEL};
+pub use self::config::{Fleet, PRICED_MODEL, RIVAL_KEY, RIVAL_MODEL};
 use crate::machine::{self, Cores};
 
 /// From start to the first answer, and from the signal to the end.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A Python server imports for a long time.
+const RIVAL_PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(5);
 
 /// What is started.
@@ -36,6 +38,16 @@ pub enum Program {
         access_log: bool,
         /// Its models, keys and routes.
         fleet: Fleet,
+    },
+    /// The LiteLLM proxy with one worker.
+    LiteLlm {
+        /// Its `litellm` program.
+        binary: PathBuf,
+    },
+    /// The Portkey gateway under Node.
+    Portkey {
+        /// Its `start-server.js`.
+        script: PathBuf,
     },
 }
 
@@ -70,7 +82,7 @@ impl Server {
         let child = command.spawn();
         machine::pin(cores.load)?;
         let mut server = Self { child: child?, address, folder };
-        server.wait_ready(matches!(program, Program::Pointsman { .. }))?;
+        server.wait_ready(program)?;
         Ok(server)
     }
 
@@ -120,10 +132,12 @@ impl Server {
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill: {status}"))) }
     }
 
-    /// Waits until it accepts connections, and with `live` until `/livez` says so. Nothing here may need the
+    /// Waits until it accepts connections; Pointsman, until `/livez` says so. Nothing here may need the
     /// mock: it runs on this very thread.
-    fn wait_ready(&mut self, live: bool) -> io::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+    fn wait_ready(&mut self, program: &Program) -> io::Result<()> {
+        let live = matches!(program, Program::Pointsman { .. });
+        let rival = matches!(program, Program::LiteLlm { .. } | Program::Portkey { .. });
+        let deadline = Instant::now() + if rival { RIVAL_PATIENCE } else { PATIENCE };
         while !answers(self.address, live) {
             if let Some(status) = self.child.try_wait()? {
                 return Err(self.complaint(&format!("ended with {status}")));
@@ -206,6 +220,29 @@ fn command(
             // The preset that knows the price wants a key; the mock takes any.
             command.env_clear().env("OPENAI_API_KEY", "sk-bench");
             command.current_dir(folder).arg("serve").arg("--config").arg(path);
+            Ok(command)
+        }
+        Program::LiteLlm { binary } => {
+            let path = folder.join("litellm.yaml");
+            fs::write(&path, config::litellm(upstream))?;
+            let mut command = Command::new(binary);
+            // Prices from the package, not from the internet; no telemetry; errors only.
+            command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").env("LITELLM_LOG", "ERROR");
+            command.current_dir(folder).arg("--config").arg(path).args(["--num_workers", "1"]);
+            command.args([
+                "--telemetry",
+                "False",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                &address.port().to_string(),
+            ]);
+            Ok(command)
+        }
+        Program::Portkey { script } => {
+            let mut command = Command::new("node");
+            command.current_dir(folder).env("NODE_ENV", "production").arg(script);
+            command.args([&format!("--port={}", address.port()), "--headless"]);
             Ok(command)
         }
     }

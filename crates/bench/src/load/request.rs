@@ -17,6 +17,8 @@ pub struct Shape {
     pub stream: bool,
     /// Send a W3C `traceparent` with a random trace id.
     pub trace: bool,
+    /// Further headers, `name: value` each.
+    pub headers: Vec<String>,
 }
 
 impl Default for Shape {
@@ -29,6 +31,7 @@ impl Default for Shape {
             body_bytes: 1024,
             stream: false,
             trace: false,
+            headers: Vec::new(),
         }
     }
 }
@@ -56,6 +59,10 @@ impl Shape {
         if let Some(key) = pick(&self.keys, rng) {
             out.extend_from_slice(b"authorization: Bearer ");
             out.extend_from_slice(key.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        for header in &self.headers {
+            out.extend_from_slice(header.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
         if self.trace {

@@ -26,6 +26,7 @@ fn requests_are_valid_and_of_the_size_asked_for() {
         models: vec!["a/b".into(), "a/longer".into()],
         stream: true,
         trace: true,
+        headers: vec!["x-one: 1".into()],
         ..Shape::default()
     };
     let mut rng = pointsman_core::Rng::new(3);
@@ -39,6 +40,7 @@ fn requests_are_valid_and_of_the_size_asked_for() {
         assert_eq!(body.len(), 1024);
         assert!(header(head, "authorization").unwrap().starts_with(b"Bearer k"));
         assert_eq!(header(head, "traceparent").unwrap().len(), 55);
+        assert_eq!(header(head, "x-one"), Some(b"1".as_slice()));
         let body: Value = serde_json::from_slice(body).unwrap();
         assert_eq!((&body["stream"], &body["stream_options"]["include_usage"]), (&true.into(), &true.into()));
         models.insert(body["model"].as_str().unwrap().to_owned());

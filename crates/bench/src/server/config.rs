@@ -13,6 +13,10 @@ pub(super) const ACCESS_LOG: &str = "access.log";
 
 /// A model whose price Pointsman knows; the mock's own sums use the same price.
 pub const PRICED_MODEL: &str = "gpt-4o-mini";
+/// The one model and the one key of other gateways.
+pub const RIVAL_MODEL: &str = "bench";
+/// See [`RIVAL_MODEL`].
+pub const RIVAL_KEY: &str = "sk-bench";
 const PROVIDERS: usize = 10;
 
 /// What is configured: models, keys, routes.
@@ -121,6 +125,17 @@ http {{
     location / {{ proxy_pass http://mock; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off; }}
   }}
 }}
+"
+    )
+}
+
+/// The LiteLLM proxy: one model, one key, no database.
+pub(super) fn litellm(upstream: SocketAddr) -> String {
+    format!(
+        "model_list:
+  - model_name: {RIVAL_MODEL}
+    litellm_params: {{ model: openai/{RIVAL_MODEL}, api_base: \"http://{upstream}/v1\", api_key: any }}
+general_settings: {{ master_key: {RIVAL_KEY} }}
 "
     )
 }
