@@ -44,6 +44,14 @@ impl RequestId {
         ((self.0 as u64) >> (NODE_BITS + SEQUENCE_BITS)) + EPOCH_MS
     }
 
+    /// The span id of this request (`index` 0) or of its upstream calls (from 1), for W3C Trace Context:
+    /// never 0, and the same for everyone who asks.
+    #[must_use]
+    pub const fn span(self, index: u32) -> u64 {
+        // Another stream of the generator than the one of the request's draws.
+        crate::Rng::new((!(self.0 as u64)).wrapping_add((index as u64) << 63 | (index as u64))).next_u64() | 1
+    }
+
     /// The text form as bytes, without allocating: `req_` and 13 digits.
     #[must_use]
     pub fn to_ascii(self) -> [u8; PREFIX.len() + DIGITS] {
@@ -144,6 +152,16 @@ mod tests {
             last = id;
         }
         assert_eq!(last.unix_ms() / 10, 179_500_000_000);
+    }
+
+    #[test]
+    fn spans_of_requests_differ() {
+        let ids = RequestIds::new(1);
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1_000 {
+            let id = ids.next(1_795_000_000_000);
+            assert!((0..5).all(|index| id.span(index) != 0 && seen.insert(id.span(index))));
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use pointsman_core::store::{RecordSink, StoreError};
 
 mod line;
 
+pub(crate) use line::timestamp;
+
 /// A buffer that one large batch made larger than this is given back afterwards.
 const BUFFER_KEPT: usize = 256 << 10;
 

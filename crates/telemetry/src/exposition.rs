@@ -25,6 +25,7 @@ impl Collector for Series {
         self.encode_requests(&mut encoder)?;
         self.encode_deployments(&mut encoder)?;
         self.encode_queues(&mut encoder)?;
+        self.encode_exporters(&mut encoder)?;
         self.encode_state(&mut encoder)
     }
 }
@@ -126,6 +127,32 @@ impl Series {
         let mut family = counters(encoder, names::RECORDS_FAILED, help)?;
         for (sink, counters) in &*sinks {
             count(&mut family, &[(names::SINK, sink)], &counters.failed)?;
+        }
+        Ok(())
+    }
+
+    fn encode_exporters(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let exporters = self.exporters.lock().unwrap_or_else(PoisonError::into_inner);
+        let help = "Request records by what became of them at an exporter";
+        let mut family = counters(encoder, names::EXPORT_RECORDS, help)?;
+        for (name, counters) in &*exporters {
+            for (result, counter) in
+                [("sent", &counters.sent), ("failed", &counters.failed), ("dropped", &counters.dropped)]
+            {
+                count(&mut family, &[(names::EXPORTER, name), (names::RESULT, result)], counter)?;
+            }
+        }
+        let mut family =
+            counters(encoder, names::EXPORT_RETRIES, "Requests of an exporter that were sent again")?;
+        for (name, counters) in &*exporters {
+            count(&mut family, &[(names::EXPORTER, name)], &counters.retries)?;
+        }
+        let help = "Request records that wait for an exporter or are under way";
+        let mut family = encoder.encode_descriptor(names::EXPORT_HELD, help, None, MetricType::Gauge)?;
+        for (name, counters) in &*exporters {
+            let labels = [(names::EXPORTER, &**name)];
+            let held = i64::try_from(counters.held.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+            family.encode_family(&labels)?.encode_gauge(&held)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pointsman_core::record::TraceContext;
+use pointsman_core::record::{Bodies, TraceContext};
 use pointsman_core::{
     AttemptRecord, Cost, Money, Operation, Outcome, Principal, RequestId, RequestRecord, Usage, UsageSource,
 };
@@ -65,4 +65,11 @@ pub(crate) fn attempt(usage: Usage, cost: Option<Cost>) -> AttemptRecord {
         cost,
         detail: None,
     }
+}
+
+/// The record with stored bodies.
+pub(crate) fn with_bodies(mut record: RequestRecord, request: &str, response: &str) -> RequestRecord {
+    let (request, response) = (request.as_bytes().to_vec().into(), response.as_bytes().to_vec().into());
+    record.bodies = Some(Box::new(Bodies { request, response }));
+    record
 }

@@ -1,9 +1,11 @@
 //! Metrics, access log and tracing set-up.
 //!
 //! [`Metrics`] counts what happens now and is scraped; [`AccessLog`] writes one line a request;
-//! [`init_logging`] is the program's own log. Every metric and label name is in [`names`].
+//! [`init_logging`] is the program's own log; [`export`] sends finished requests to other systems. Every
+//! metric and label name is in [`names`], every name that leaves over OTLP in [`export::semconv`].
 
 pub mod access_log;
+pub mod export;
 pub mod histogram;
 pub mod logging;
 pub mod metrics;

@@ -37,6 +37,21 @@ pub struct SinkCounters {
     pub failed: AtomicU64,
 }
 
+/// What became of the records that an exporter was offered.
+#[derive(Debug, Default)]
+pub struct ExporterCounters {
+    /// Taken by the receiver.
+    pub sent: AtomicU64,
+    /// Refused by the receiver, or given up.
+    pub failed: AtomicU64,
+    /// Refused by the full queue.
+    pub dropped: AtomicU64,
+    /// Requests that were sent again.
+    pub retries: AtomicU64,
+    /// Waiting or under way.
+    pub held: AtomicU64,
+}
+
 impl Metrics {
     /// All zero, for the program's `version`.
     #[must_use]
@@ -98,6 +113,19 @@ impl Metrics {
         named(&self.series.sinks, sink)
     }
 
+    /// The counters of the exporter of this name. Names come from the configuration, and only at start.
+    #[must_use]
+    pub fn exporter(&self, name: &Arc<str>) -> Arc<ExporterCounters> {
+        let mut exporters = self.series.exporters.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(exporters.entry(Arc::clone(name)).or_default())
+    }
+
+    /// The program's version.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        self.series.version
+    }
+
     /// A configuration took effect.
     pub fn config_loaded(&self, generation: u64) {
         self.series.generation.store(generation, Ordering::Relaxed);
@@ -146,6 +174,7 @@ pub(crate) struct Series {
     pub(crate) body_bytes: AtomicI64,
     pub(crate) queue_drops: Mutex<BTreeMap<&'static str, Arc<AtomicU64>>>,
     pub(crate) sinks: Mutex<BTreeMap<&'static str, Arc<SinkCounters>>>,
+    pub(crate) exporters: Mutex<BTreeMap<Arc<str>, Arc<ExporterCounters>>>,
     pub(crate) generation: AtomicU64,
     pub(crate) loads_ok: AtomicU64,
     pub(crate) loads_failed: AtomicU64,
@@ -168,6 +197,7 @@ impl Series {
             body_bytes: AtomicI64::new(0),
             queue_drops: Mutex::default(),
             sinks: Mutex::default(),
+            exporters: Mutex::default(),
             generation: AtomicU64::new(0),
             loads_ok: AtomicU64::new(0),
             loads_failed: AtomicU64::new(0),

@@ -23,7 +23,9 @@ pub const SOURCE: &str = "source";
 pub const QUEUE: &str = "queue";
 /// A receiver of request records.
 pub const SINK: &str = "sink";
-/// `ok` or `failed`.
+/// A configured exporter.
+pub const EXPORTER: &str = "exporter";
+/// `ok` or `failed`; for exporters `sent`, `failed` or `dropped`.
 pub const RESULT: &str = "result";
 /// A word of `pointsman_core::ErrorCode`.
 pub const CODE: &str = "code";
@@ -65,6 +67,12 @@ pub const QUEUE_DROPS: &str = "pointsman_queue_drops";
 pub const RECORDS_WRITTEN: &str = "pointsman_records_written";
 /// Counter: request records that a sink could not take.
 pub const RECORDS_FAILED: &str = "pointsman_records_failed";
+/// Counter: request records by what became of them at an exporter.
+pub const EXPORT_RECORDS: &str = "pointsman_export_records";
+/// Counter: requests of an exporter that were sent again.
+pub const EXPORT_RETRIES: &str = "pointsman_export_retries";
+/// Gauge: request records that wait for an exporter or are under way.
+pub const EXPORT_HELD: &str = "pointsman_export_records_held";
 /// Gauge: the generation of the configuration in force.
 pub const CONFIG_GENERATION: &str = "pointsman_config_generation";
 /// Counter: attempts to load the configuration.

@@ -59,6 +59,13 @@ pub(super) fn push(out: &mut Vec<u8>, stamp: &mut Stamp, record: &RequestRecord)
     out.extend_from_slice(if record.simulated { b",\"simulated\":true}\n" } else { b"}\n" });
 }
 
+/// RFC 3339 in UTC with microseconds.
+pub(crate) fn timestamp(unix_us: i64) -> String {
+    let mut text = Vec::with_capacity(27);
+    Stamp::default().push(&mut text, unix_us);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 impl Stamp {
     /// RFC 3339 in UTC with microseconds.
     fn push(&mut self, out: &mut Vec<u8>, unix_us: i64) {

@@ -213,7 +213,7 @@ fn every_metric_and_label_is_on_its_page() {
     metrics.deployment("openai", "gpt-4o-mini").observe(&record().attempts[0]);
     metrics.observe([], &record());
     metrics.refused(ErrorCode::InvalidApiKey);
-    let _ = (metrics.queue_drops("records"), metrics.sink("sqlite"));
+    let _ = (metrics.queue_drops("records"), metrics.sink("sqlite"), metrics.exporter(&"out".into()));
     let mut families = 0;
     for line in lines(&metrics) {
         if let Some(family) = line.strip_prefix("# TYPE ") {
