@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::egress::{Proxies, Proxy};
+use crate::guard::{Network, Reach, Refused, SystemNetwork};
 use crate::io::BoxedIo;
 
 /// Where to connect to: the part of a URL that names a server.
@@ -32,6 +33,20 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
+    /// The server that an absolute URL names. `None`: neither `http` nor `https`, or no host.
+    #[must_use]
+    pub fn of(url: &http::Uri) -> Option<Self> {
+        let tls = match url.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let authority = url.authority()?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        (!host.is_empty()).then(|| Self { tls, host: host.into(), port })
+    }
+
     /// The value of the `Host` header: the port is left out where it is the scheme's own.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -69,10 +84,13 @@ pub trait Connect: Send + Sync {
     fn connect<'a>(&'a self, origin: &'a Origin) -> Connecting<'a>;
 }
 
-/// TCP, with TLS where the origin asks for it.
+/// TCP, with TLS where the origin asks for it, through a proxy where one is meant for it.
 #[derive(Clone)]
 pub struct TcpConnect {
     tls: TlsConnector,
+    network: Arc<dyn Network>,
+    reach: Reach,
+    proxies: Arc<Proxies>,
 }
 
 impl fmt::Debug for TcpConnect {
@@ -82,20 +100,73 @@ impl fmt::Debug for TcpConnect {
 }
 
 impl TcpConnect {
-    /// A connector with this TLS configuration; see [`crate::tls::client_config`].
+    /// A connector with this TLS configuration; see [`crate::tls::client_config`]. Link-local addresses
+    /// and metadata services are refused.
     #[must_use]
     pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { tls: TlsConnector::from(tls) }
+        Self {
+            tls: TlsConnector::from(tls),
+            network: Arc::new(SystemNetwork),
+            reach: Reach::Configured,
+            proxies: Arc::default(),
+        }
+    }
+
+    /// With another network.
+    #[must_use]
+    pub fn with_network(self, network: Arc<dyn Network>) -> Self {
+        Self { network, ..self }
+    }
+
+    /// With another reach.
+    #[must_use]
+    pub fn with_reach(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// Through proxies.
+    #[must_use]
+    pub fn with_proxies(self, proxies: Arc<Proxies>) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Tries every address of the name that may be called, in the resolver's order; the last error is told.
+    async fn dial(&self, host: &Arc<str>, port: u16) -> Result<BoxedIo, ConnectError> {
+        let unknown = || ConnectError::Unknown(host.clone());
+        let addresses = self.network.resolve(host, port).await.map_err(|_| unknown())?;
+        let mut last = None;
+        for address in addresses {
+            if let Err(refused) = self.reach.check(address.ip()) {
+                last.get_or_insert_with(|| refusal(refused));
+                continue;
+            }
+            match self.network.dial(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(ConnectError::Io(error)),
+            }
+        }
+        Err(last.unwrap_or_else(unknown))
+    }
+
+    /// The proxy resolves the name, so that only addresses can be checked here.
+    async fn tunnel(&self, proxy: &Proxy, origin: &Origin) -> Result<BoxedIo, ConnectError> {
+        if let Ok(address) = origin.host.parse() {
+            self.reach.check(address).map_err(refusal)?;
+        }
+        let io = self.dial(proxy.host(), proxy.port()).await?;
+        proxy.tunnel(io, origin).await.map_err(ConnectError::Io)
     }
 }
 
 impl Connect for TcpConnect {
     fn connect<'a>(&'a self, origin: &'a Origin) -> Connecting<'a> {
         Box::pin(async move {
-            let stream = dial(origin).await?;
-            stream.set_nodelay(true)?;
+            let stream = match self.proxies.of(origin) {
+                Some(proxy) => self.tunnel(proxy, origin).await?,
+                None => self.dial(&origin.host, origin.port).await?,
+            };
             if !origin.tls {
-                return Ok(Box::new(stream) as BoxedIo);
+                return Ok(stream);
             }
             let name = ServerName::try_from(origin.host.to_string())
                 .map_err(|e| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
@@ -105,17 +176,6 @@ impl Connect for TcpConnect {
     }
 }
 
-/// Tries every address of the name in the resolver's order; the last error is told.
-async fn dial(origin: &Origin) -> Result<TcpStream, ConnectError> {
-    let mut last = None;
-    for address in tokio::net::lookup_host((&*origin.host, origin.port))
-        .await
-        .map_err(|_| ConnectError::Unknown(origin.host.clone()))?
-    {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.map_or_else(|| ConnectError::Unknown(origin.host.clone()), ConnectError::Io))
+fn refusal(refused: Refused) -> ConnectError {
+    ConnectError::Io(io::Error::new(io::ErrorKind::PermissionDenied, refused))
 }

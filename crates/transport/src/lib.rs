@@ -7,9 +7,12 @@
 pub mod bind;
 pub mod body;
 pub mod connect;
+pub mod egress;
 pub mod fetch;
+pub mod guard;
 mod h1;
 pub mod io;
+mod linger;
 mod pool;
 pub mod serve;
 mod stall;

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::io::BoxedIo;
+use crate::linger::Linger;
 use crate::stall::WriteLimit;
 use crate::tls::server::ServerTls;
 
@@ -204,7 +205,10 @@ where
         .header_read_timeout(options.header_timeout)
         .max_buf_size(options.max_head_bytes)
         .max_headers(options.max_headers)
-        .serve_connection(TokioIo::new(WriteLimit::new(io, STALLED_WRITE)), service);
+        .serve_connection(
+            TokioIo::new(Linger::new(WriteLimit::new(io, STALLED_WRITE), drain.clone())),
+            service,
+        );
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
