@@ -147,7 +147,7 @@ pub fn rivals(rivals: &Rivals, command: &str, date: &str) -> String {
     let _ = writeln!(
         text,
         "Indicative: one short round; the machine's load average before it was {:.2}. Every server has one core and \
-         one process, a key to check and one upstream. The rivals store nothing.\n\n\
+         one process. Pointsman and LiteLLM check a key, Portkey passes it on. The rivals store nothing.\n\n\
          | | requests a second, 16 connections | processor time each, µs | latency, 1 connection, p50, µs | p99, µs \
          | resident after, MiB |\n|---|---|---|---|---|---|",
         rivals.load_before,
