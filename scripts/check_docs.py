@@ -1,4 +1,4 @@
-"""Runs every command of the documentation: all fenced blocks marked `sh` in docs/*.md, page by page.
+"""Runs every command of the documentation: all fenced blocks marked `sh` in README.md and docs/*.md.
 
     check_docs.py [--binary PATH] [PAGE...]      absent: target/debug/pointsman, all pages with such a block
 
@@ -73,7 +73,7 @@ class Page:
 def pages(names: list[str]) -> list[Page]:
     """The pages named, or all that have a block to run."""
     found = []
-    for path in sorted(DOCS.glob("*.md")):
+    for path in [fetch.ROOT / "README.md", *sorted(DOCS.glob("*.md"))]:
         text = path.read_text(encoding="utf-8")
         blocks = [(text[: match.start()].count("\n") + 1, match[1] + "\n") for match in BEFORE.finditer(text)]
         commands = [(text[: match.start()].count("\n") + 2, match[1]) for match in FENCE.finditer(text)]
