@@ -214,11 +214,12 @@ pub(crate) fn encode(
     Ok(request)
 }
 
-/// A whole answer comes with its head, so only a stream has a limit of its own for that.
+/// A whole answer comes with its head, and may take as long as the request may. Where somebody else could
+/// answer instead, a silent provider is given up sooner: within the limit for a first byte.
 fn head_deadline(dispatch: &Dispatch, deployment: &Deployment, started: Instant) -> (Instant, Phase) {
     let total = dispatch.deadline.instant();
     let first_byte = started + dispatch.timeouts(deployment).first_byte;
-    if dispatch.streamed && first_byte < total {
+    if (dispatch.streamed || dispatch.has_another()) && first_byte < total {
         (first_byte, Phase::FirstByte)
     } else {
         (total, Phase::Total)

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use crate::Gateway;
 use crate::headers;
-use crate::pipeline::attempt::{self, Failure, Opened};
+use crate::pipeline::attempt::{self, Failure, Opened, Rejection};
 use crate::pipeline::plan::Planned;
 use crate::settlement::Settlement;
 
@@ -96,51 +96,97 @@ impl Dispatch {
     /// What the client is told: every attempt is named in it.
     pub(crate) async fn open(&mut self) -> Result<Opened, PublicError> {
         loop {
-            let Some(deployment) = self.candidates.get(self.position).cloned() else {
-                return Err(self.exhausted());
-            };
-            self.tries_here += 1;
-            let failure = match attempt::attempt(self, &deployment).await {
+            let deployment = self.candidate()?;
+            match attempt::attempt(self, &deployment).await {
                 Ok(opened) => return Ok(opened),
-                Err(failure) => failure,
-            };
-            let now = self.gateway.clock.now();
-            let attempts = Attempts {
-                on_candidate: self.tries_here,
-                total: u32::try_from(self.failures.len()).unwrap_or(u32::MAX).saturating_add(1),
-                candidates_left: self.candidates.len() - self.position - 1,
-            };
-            let left = self.deadline.left(now);
-            let decision = decide(&self.route.retry, failure.outcome, attempts, left, &mut self.rng);
-            tracing::debug!(
-                deployment = %deployment.key,
-                outcome = failure.outcome.as_str(),
-                detail = failure.detail.as_deref(),
-                ?decision,
-                "attempt failed"
-            );
-            if let (Decision::GiveUp, Some(rejection)) = (decision, failure.rejection) {
-                return Ok(Opened::Rejected(rejection));
-            }
-            self.failures.push((deployment, Failure { rejection: None, ..failure }));
-            match decision {
-                Decision::RetryAfter(pause) => {
-                    self.settlement.meter.pause(now);
-                    tokio::time::sleep(pause).await;
-                    self.settlement.meter.resume(self.gateway.clock.now());
+                Err(failure) => {
+                    if let Some(rejection) = self.go_on(deployment, failure).await? {
+                        return Ok(Opened::Rejected(rejection));
+                    }
                 }
-                Decision::Fallback => {
-                    self.position += 1;
-                    self.tries_here = 0;
-                }
-                Decision::GiveUp => return Err(self.exhausted()),
             }
         }
+    }
+
+    /// The candidate whose turn it is.
+    ///
+    /// # Errors
+    /// None is left: every attempt is named.
+    pub(crate) fn candidate(&mut self) -> Result<Arc<Deployment>, PublicError> {
+        let Some(deployment) = self.candidates.get(self.position).cloned() else {
+            return Err(self.exhausted());
+        };
+        self.tries_here += 1;
+        Ok(deployment)
+    }
+
+    /// Decides what comes after a failed attempt, and waits where that is to wait. A rejection is the
+    /// provider's own answer, for the client.
+    ///
+    /// # Errors
+    /// Nothing comes after it.
+    pub(crate) async fn go_on(
+        &mut self,
+        deployment: Arc<Deployment>,
+        failure: Failure,
+    ) -> Result<Option<Box<Rejection>>, PublicError> {
+        let now = self.gateway.clock.now();
+        let attempts = Attempts {
+            on_candidate: self.tries_here,
+            total: u32::try_from(self.failures.len()).unwrap_or(u32::MAX).saturating_add(1),
+            candidates_left: self.candidates.len() - self.position - 1,
+        };
+        let left = self.deadline.left(now);
+        let decision = decide(&self.route.retry, failure.outcome, attempts, left, &mut self.rng);
+        tracing::debug!(
+            deployment = %deployment.key,
+            outcome = failure.outcome.as_str(),
+            detail = failure.detail.as_deref(),
+            ?decision,
+            "attempt failed"
+        );
+        if decision == Decision::GiveUp {
+            return self.give_up(deployment, failure);
+        }
+        self.failures.push((deployment, Failure { rejection: None, ..failure }));
+        match decision {
+            Decision::RetryAfter(pause) => {
+                self.settlement.meter.pause(now);
+                tokio::time::sleep(pause).await;
+                self.settlement.meter.resume(self.gateway.clock.now());
+            }
+            Decision::Fallback | Decision::GiveUp => {
+                self.position += 1;
+                self.tries_here = 0;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last attempt has failed: the provider's own words where it blames the request, else ours.
+    ///
+    /// # Errors
+    /// Every attempt is named.
+    pub(crate) fn give_up(
+        &mut self,
+        deployment: Arc<Deployment>,
+        failure: Failure,
+    ) -> Result<Option<Box<Rejection>>, PublicError> {
+        if failure.rejection.is_some() {
+            return Ok(failure.rejection);
+        }
+        self.failures.push((deployment, failure));
+        Err(self.exhausted())
     }
 
     /// The limits of a candidate on this request's route.
     pub(crate) fn timeouts(&self, deployment: &Deployment) -> Timeouts {
         self.route.timeouts.over(&deployment.provider.timeouts)
+    }
+
+    /// Whether a candidate follows the present one.
+    pub(crate) fn has_another(&self) -> bool {
+        self.position + 1 < self.candidates.len()
     }
 
     /// The accounts, when nothing is left to be done.

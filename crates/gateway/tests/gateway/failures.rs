@@ -155,18 +155,30 @@ async fn a_black_hole_is_left_after_the_connect_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_without_a_head_is_left_after_the_first_byte_limit() {
+async fn a_silent_provider_is_left_after_the_first_byte_limit_where_another_can_answer() {
+    for request in [streamed("both"), chat("both")] {
+        let world = start(TWO);
+        let alpha = world.upstream("alpha");
+        alpha.script([Answer::nothing(Cut::Hang)]);
+        world.upstream("beta");
+        let started = Instant::now();
+        let reply = world.send(request).await;
+        assert_eq!(reply.status, 200);
+        assert_elapsed(started, secs(20));
+        let record = world.record().await;
+        assert_eq!(record.attempts[0].outcome, Outcome::Timeout(pointsman_core::Phase::FirstByte));
+        alpha.wait_connections(|connections| connections.open == 0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_answer_that_nobody_else_can_give_may_take_all_the_time() {
     let world = start(TWO);
-    let alpha = world.upstream("alpha");
-    alpha.script([Answer::nothing(Cut::Hang)]);
-    world.upstream("beta");
+    world.upstream("alpha").script([Answer::nothing(Cut::Hang)]);
     let started = Instant::now();
-    let reply = world.send(streamed("both")).await;
-    assert_eq!(reply.status, 200);
-    assert_elapsed(started, secs(20));
-    let record = world.record().await;
-    assert_eq!(record.attempts[0].outcome, Outcome::Timeout(pointsman_core::Phase::FirstByte));
-    alpha.wait_connections(|connections| connections.open == 0).await;
+    let reply = world.send(chat("alpha/m")).await;
+    assert_eq!(reply.status, 504);
+    assert_elapsed(started, secs(60));
 }
 
 #[tokio::test(start_paused = true)]
