@@ -1,4 +1,4 @@
-"""Checks everything in deploy/, and what `make dist` packs, without a container engine, a cluster or systemd as process 1.
+"""Checks everything in deploy/, and what `make dist` packs, without container engine, cluster or running systemd.
 
     check_deploy.py [--binary PATH]      absent: target/debug/pointsman
 
@@ -267,8 +267,14 @@ def check_bill(bill: dict) -> int:
     return len(bill["components"])
 
 
-CHECKS = {"archive": check_archive, "configuration": check_example, "Dockerfile": check_dockerfile, "compose": check_compose,
-          "systemd": check_unit, "helm": check_helm}  # fmt: skip
+CHECKS = {
+    "archive": check_archive,
+    "configuration": check_example,
+    "Dockerfile": check_dockerfile,
+    "compose": check_compose,
+    "systemd": check_unit,
+    "helm": check_helm,
+}
 
 
 def main() -> int:
