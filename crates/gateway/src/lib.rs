@@ -6,6 +6,7 @@
 mod body;
 mod budget;
 mod errors;
+mod framing;
 mod handlers;
 mod headers;
 mod live;

@@ -14,7 +14,7 @@ use pointsman_core::{ErrorCode, Operation, PublicError};
 
 use crate::Gateway;
 use crate::body::ResponseBody;
-use crate::{errors, handlers, pipeline};
+use crate::{errors, framing, handlers, pipeline};
 
 /// Serves one connection.
 #[derive(Clone, Debug)]
@@ -95,6 +95,10 @@ impl<'a> Endpoint<'a> {
 }
 
 async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
+    if let Err(error) = framing::check(&request) {
+        gateway.metrics.refused(error.code);
+        return errors::response(&error, None);
+    }
     let endpoint = Endpoint::of(request.uri().path());
     if !endpoint.allows(request.method()) {
         return method_not_allowed(endpoint, request.method());

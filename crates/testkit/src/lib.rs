@@ -3,10 +3,12 @@
 //! - [`net`]: listener and connector in memory, so that timing tests run on paused time;
 //! - [`mock`]: a scripted OpenAI-compatible upstream with faults and an exact request log;
 //! - [`fakes`]: stand-ins for the traits of core;
+//! - [`hostile`]: inputs of hostile clients, each with its exact result;
 //! - [`process`]: the real binary, started on a free port and killed on drop;
 //! - [`openai`]: bodies and stream events as the mock sends them.
 
 pub mod fakes;
+pub mod hostile;
 pub mod mock;
 pub mod net;
 pub mod openai;

@@ -133,7 +133,10 @@ impl Encoding {
             let message = "more than one content encoding is not understood; send gzip, deflate or none";
             return Err(PublicError::new(ErrorCode::BodyUnreadable, message));
         }
-        let text = value.to_str().unwrap_or_default().trim();
+        let Ok(text) = value.to_str().map(str::trim) else {
+            let message = "the content encoding is no text; send gzip, deflate or none";
+            return Err(PublicError::new(ErrorCode::BodyUnreadable, message));
+        };
         if text.is_empty() || text.eq_ignore_ascii_case("identity") {
             Ok(None)
         } else if text.eq_ignore_ascii_case("gzip") || text.eq_ignore_ascii_case("x-gzip") {

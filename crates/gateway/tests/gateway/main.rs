@@ -13,6 +13,8 @@ mod drain;
 mod failures;
 mod fallback;
 mod harness;
+mod hostile;
+mod hostile_upstreams;
 mod limits;
 mod names;
 mod paths;
