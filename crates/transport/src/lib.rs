@@ -9,6 +9,8 @@ pub mod body;
 pub mod connect;
 pub mod egress;
 pub mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guard;
 mod h1;
 pub mod io;
