@@ -9,6 +9,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+/// A certificate as in a file's PEM section, decoded.
+pub type Certificate = CertificateDer<'static>;
+
 /// Longer files are no certificates: the bundle of all public authorities has 230 KiB.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -32,7 +35,7 @@ impl PemError {
 ///
 /// # Errors
 /// Where the file cannot be read or holds none.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+pub fn certificates(path: &Path) -> Result<Vec<Certificate>, PemError> {
     let text = read(path)?;
     let list: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match list {
