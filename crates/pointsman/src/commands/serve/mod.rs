@@ -4,6 +4,7 @@ mod admin;
 mod banner;
 pub(super) mod engines;
 mod listen;
+mod notify;
 mod signals;
 mod world;
 
@@ -92,10 +93,12 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     world.look_for_engines().await;
     let watching = tokio::spawn(world.clone().watch());
     announce(args, &world, &bound, &admin_bound, &admin.token_file)?;
+    notify::ready();
 
     let signal = signals.end().await;
     let limit = settings.server.drain_timeout;
     tracing::info!(signal, limit_s = limit.as_secs(), "draining: no new connections, requests may finish");
+    notify::stopping();
     watching.abort();
     drain.start();
     let finished = timeout(limit, async {
