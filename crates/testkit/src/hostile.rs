@@ -86,6 +86,13 @@ pub fn cases() -> Vec<Case> {
     [body::cases(), framing::cases(), head::cases(), access::cases(), slow::cases()].concat()
 }
 
+/// What a friendly client sends: it must pass at any time, in both worlds.
+#[must_use]
+pub fn friendly() -> Case {
+    let fields = format!("authorization: Bearer {KEY}\r\nconnection: close\r\n");
+    Case::new("a friendly client", with_length(&fields, BODY.as_bytes()), forwarded())
+}
+
 /// The configuration that the table is for: a provider `alpha` with the model `m`, at `base_url`.
 /// `server` holds further members of that section, each with a comma behind it.
 #[must_use]
