@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -10,14 +10,15 @@ use crate::reply::Refusal;
 use crate::state::AdminState;
 
 /// The only paths that need no credential: an orchestrator asks them, and they tell nothing else.
-const OPEN: [&str; 2] = ["/livez", "/readyz"];
+pub(crate) const OPEN: [&str; 2] = ["/livez", "/readyz"];
 
 /// Makes a browser ask for the token, as the password of any user.
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="pointsman admin", Bearer"#);
 
 /// Lets a request through that is open or carries the token.
 pub(crate) async fn require(State(state): State<AdminState>, request: Request, next: Next) -> Response {
-    let allowed = OPEN.contains(&request.uri().path()) || is_admin(&state, request.headers());
+    let allowed =
+        OPEN.contains(&request.uri().path()) || is_admin(&state, request.method(), request.headers());
     let mut response = if allowed { next.run(request).await } else { refusal(&state) };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -27,18 +28,19 @@ pub(crate) async fn require(State(state): State<AdminState>, request: Request, n
 
 fn refusal(state: &AdminState) -> Response {
     let path = state.token.path().display();
-    let mut response = Refusal {
-        status: StatusCode::UNAUTHORIZED,
-        code: "unauthorized",
-        message: "the admin token is missing or wrong".into(),
-        hint: format!("send `Authorization: Bearer <token>`; the token is in {path}").into(),
-    }
+    let mut response = Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "the admin token is missing or wrong",
+        format!("send `Authorization: Bearer <token>`; the token is in {path}"),
+    )
     .into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
     response
 }
 
-fn is_admin(state: &AdminState, headers: &HeaderMap) -> bool {
+/// Changes need a bearer token, which no browser adds by itself; Basic, which it does, only reads.
+fn is_admin(state: &AdminState, method: &Method, headers: &HeaderMap) -> bool {
     // Two headers could mean two different callers: then none is believed.
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
@@ -47,7 +49,7 @@ fn is_admin(state: &AdminState, headers: &HeaderMap) -> bool {
     let given = given.trim_ascii();
     if scheme.eq_ignore_ascii_case(b"bearer") {
         state.token.matches(given)
-    } else if scheme.eq_ignore_ascii_case(b"basic") {
+    } else if scheme.eq_ignore_ascii_case(b"basic") && method.is_safe() {
         decode_base64(given)
             .and_then(|pair| {
                 pair.splitn(2, |&byte| byte == b':').nth(1).map(|password| state.token.matches(password))

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use pointsman_core::store::{RecordReader, StoreError};
 use pointsman_telemetry::Metrics;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::setup::SetUp;
+use crate::tail::LiveTail;
 use crate::token::AdminToken;
 
 /// Questions to the record store at one time: each may read the whole file.
@@ -25,6 +29,10 @@ pub struct AdminState {
     pub(crate) readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(crate) records: Option<Arc<OpenReader>>,
     pub(crate) readers: Arc<Semaphore>,
+    pub(crate) tail: LiveTail,
+    pub(crate) deployments: Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
+    pub(crate) setup: Option<Arc<SetUp>>,
+    pub(crate) document: Arc<Value>,
 }
 
 impl AdminState {
@@ -44,6 +52,10 @@ impl AdminState {
             readiness: Arc::new(readiness),
             records: None,
             readers: Arc::new(Semaphore::new(READERS)),
+            tail: LiveTail::default(),
+            deployments: Arc::new(Vec::new),
+            setup: None,
+            document: Arc::default(),
         }
     }
 
@@ -56,6 +68,30 @@ impl AdminState {
         self.records = Some(Arc::new(open));
         self
     }
+
+    /// The same, with a set-up that can be seen and changed.
+    #[must_use]
+    pub fn with_setup(mut self, setup: SetUp) -> Self {
+        self.setup = Some(Arc::new(setup));
+        self
+    }
+
+    /// The same, with the requests that `tail` is given by the recorder.
+    #[must_use]
+    pub fn with_tail(mut self, tail: LiveTail) -> Self {
+        self.tail = tail;
+        self
+    }
+
+    /// The same, with the provider and model of every deployment that the configuration lists.
+    #[must_use]
+    pub fn with_deployments(
+        mut self,
+        list: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.deployments = Arc::new(list);
+        self
+    }
 }
 
 impl fmt::Debug for AdminState {
@@ -65,7 +101,7 @@ impl fmt::Debug for AdminState {
 }
 
 /// Whether new requests should be sent here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Readiness {
     /// The data plane does not listen yet.
@@ -77,7 +113,7 @@ pub enum Readiness {
 }
 
 /// What `GET /admin/v1/status` answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Status {
     /// The program's version.
     pub version: &'static str,
@@ -96,7 +132,7 @@ pub struct Status {
 }
 
 /// One provider.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProviderStatus {
     /// Its configured name.
     pub name: String,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 /// The file's name in the data folder.
@@ -91,6 +92,11 @@ impl AdminToken {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The begin of its SHA-256: names the credential in the audit trail, and is no use for guessing it.
+    pub(crate) fn fingerprint(&self) -> String {
+        hex::encode(&Sha256::digest(&self.text)[..4])
     }
 
     /// Compares in a time that does not depend on where the two differ.

@@ -23,6 +23,7 @@ use crate::snapshot::Snapshot;
 use crate::validate::Checker;
 
 pub(crate) use pricing::Pricing;
+pub(crate) use read::tree;
 
 /// A configuration file that was read.
 #[derive(Clone, Copy, Debug)]

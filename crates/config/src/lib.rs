@@ -9,6 +9,8 @@ mod decode;
 mod discover;
 mod document;
 pub mod domain;
+mod edit;
+mod effective;
 mod environment;
 mod error;
 mod fuzz;
@@ -27,6 +29,8 @@ pub use domain::{
     AccessLog, DataSettings, Deployment, DiscoverySettings, LogFormat, LogSettings, OnDisconnect, Provider,
     ProviderKind, RouteOptions, ServerSettings, Settings, Timeouts,
 };
+pub use edit::{EditError, NewKey, add_key, remove_key};
+pub use effective::effective;
 pub use environment::{DotenvError, Environment};
 pub use error::{ConfigError, ConfigErrors, Location};
 #[doc(hidden)]

@@ -18,6 +18,7 @@ use tower_service::Service as _;
 
 use super::*;
 use crate::state::{ProviderStatus, Status};
+use crate::tail::LiveTail;
 use crate::token::AdminToken;
 
 struct Admin {
@@ -25,6 +26,7 @@ struct Admin {
     router: Router,
     draining: Arc<AtomicBool>,
     token: String,
+    tail: LiveTail,
 }
 
 struct Answer {
@@ -67,10 +69,16 @@ impl Admin {
         let batch: Box<[Box<RequestRecord>]> = (1..=5).map(|n| Box::new(record(n))).collect();
         store.sink().write(&batch).unwrap();
         let draining = Arc::new(AtomicBool::new(false));
-        let state =
-            state(folder.path(), Arc::clone(&draining)).with_records(move || Ok(Box::new(store.reader())));
+        let tail = LiveTail::default();
+        let names = || {
+            [("openai", "idle"), ("openai", "gpt-4o-mini")].map(|(p, m)| (p.to_owned(), m.to_owned())).into()
+        };
+        let state = state(folder.path(), Arc::clone(&draining))
+            .with_records(move || Ok(Box::new(store.reader())))
+            .with_tail(tail.clone())
+            .with_deployments(names);
         let token = fs::read_to_string(folder.path().join("admin.token")).unwrap().trim().to_owned();
-        Self { router: router(state), folder, draining, token }
+        Self { router: router(state), folder, draining, token, tail }
     }
 
     async fn ask(&mut self, path: &str, authorization: &[&str]) -> Answer {
@@ -84,6 +92,22 @@ impl Admin {
         Answer { status: head.status, headers: head.headers, text: String::from_utf8(bytes.into()).unwrap() }
     }
 
+    /// With the credential.
+    async fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header(AUTHORIZATION, format!("Bearer {}", self.token));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.call(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        if head.headers["content-type"] == "text/event-stream" {
+            return Answer { status: head.status, headers: head.headers, text: String::new() };
+        }
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, text: String::from_utf8(bytes.into()).unwrap() }
+    }
+
     async fn get(&mut self, path: &str) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         self.ask(path, &[&bearer]).await
@@ -91,7 +115,7 @@ impl Admin {
 }
 
 /// Base 64 of `text`, by the standard's definition.
-fn base64(text: &str) -> String {
+pub(super) fn base64(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = text.as_bytes().chunks(3).flat_map(|chunk| {
         let group =
@@ -213,6 +237,127 @@ async fn requests_come_in_pages() {
 }
 
 #[tokio::test]
+async fn filters_narrow_the_list() {
+    let mut admin = Admin::new();
+    let seconds = record(3).id.unix_ms() / 1_000;
+    for (query, expected) in [
+        (format!("until={seconds}"), 2),
+        (format!("until={seconds}&before={}", record(2).id), 1),
+        ("route=smart".into(), 5),
+        ("route=other".into(), 0),
+        ("status=200&outcome=success&key=key-1".into(), 5),
+        ("status=500".into(), 0),
+        ("min_cost_usd=0.000150004".into(), 2),
+    ] {
+        let page = admin.get(&format!("/admin/v1/requests?{query}")).await.json();
+        assert_eq!(page["requests"].as_array().unwrap().len(), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn one_request_has_its_attempts() {
+    let mut admin = Admin::new();
+    let found = admin.get(&format!("/admin/v1/requests/{}", record(2).id)).await.json();
+    assert_eq!(found["id"], record(2).id.to_string());
+    assert_eq!(found["attempts"][0]["model"], "gpt-4o-mini");
+    assert_eq!(found["trace_id"], "00000000000000020000000000000007");
+    assert_eq!(found["cost"]["total_usd"].to_string(), "0.000150002");
+    let missing = admin.get(&format!("/admin/v1/requests/{}", record(9).id)).await;
+    assert_eq!(
+        (missing.status, &missing.json()["error"]["code"]),
+        (StatusCode::NOT_FOUND, &"unknown_request".into())
+    );
+}
+
+#[tokio::test]
+async fn health_is_by_deployment() {
+    let mut admin = Admin::new();
+    let health = admin.get("/admin/v1/health").await.json();
+    let deployments = health["deployments"].as_array().unwrap();
+    let told: Vec<_> = deployments.iter().map(|d| (&d["model"], &d["attempts"], &d["configured"])).collect();
+    assert_eq!(
+        told,
+        [(&"gpt-4o-mini".into(), &5.into(), &true.into()), (&"idle".into(), &0.into(), &true.into())]
+    );
+    assert_eq!(deployments[0]["error_share"].as_f64(), Some(0.0));
+    assert_eq!(deployments[0]["duration_us"]["p50"], 1_450);
+}
+
+#[tokio::test]
+async fn the_tail_sends_what_the_recorder_gets() {
+    let mut admin = Admin::new();
+    let request = Request::get("/admin/v1/requests/stream?key=key-1")
+        .header(AUTHORIZATION, format!("Bearer {}", admin.token))
+        .body(Body::empty())
+        .unwrap();
+    let response = admin.router.call(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut tail = admin.tail.clone();
+    tail.write(&[Box::new(record(7))]).unwrap();
+    tail.close();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(bytes.into()).unwrap();
+    let data = text.strip_prefix("event: request\ndata: ").unwrap();
+    let sent: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(sent["id"], record(7).id.to_string());
+}
+
+#[tokio::test]
+async fn the_router_and_the_document_agree() {
+    let mut admin = Admin::new();
+    let document = admin.get("/admin/v1/openapi.json").await;
+    assert_eq!(document.headers["content-type"], "application/json");
+    let mut ids = std::collections::HashSet::new();
+    for (path, methods) in document.json()["paths"].as_object().unwrap() {
+        let concrete = path.replace("{id}", "nonesuch");
+        for (method, operation) in methods.as_object().unwrap() {
+            assert!(ids.insert(operation["operationId"].to_string()), "{operation}");
+            // What the router does not know has these codes; what it knows may refuse otherwise.
+            let answer = admin.send(&method.to_uppercase(), &concrete, &[], "").await;
+            assert!(answer.status != StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            assert!(!answer.text.contains("unknown_path"), "{method} {path}");
+        }
+        let answer = admin.send("TRACE", &concrete, &[], "").await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let allowed = answer.headers["allow"].to_str().unwrap().to_ascii_lowercase();
+        let mut allowed: Vec<_> = allowed.split(',').filter(|method| *method != "head").collect();
+        let mut described: Vec<_> = methods.as_object().unwrap().keys().map(String::as_str).collect();
+        allowed.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(allowed, described, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_as_reviewed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let document = Admin::new().get("/admin/v1/openapi.json").await.json();
+    let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(path, &text).unwrap();
+    }
+    let hint =
+        "the API changed: `UPDATE_SNAPSHOTS=1 cargo test -p pointsman-admin`, and review the difference";
+    assert!(fs::read_to_string(path).unwrap_or_default() == text, "{hint}");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_refused() {
+    let mut admin = Admin::new();
+    for (origin, status) in [
+        ("http://admin.test:4181", StatusCode::OK),
+        ("https://admin.test:4181", StatusCode::OK),
+        ("http://evil.test", StatusCode::FORBIDDEN),
+        ("http://admin.test", StatusCode::FORBIDDEN),
+        ("null", StatusCode::FORBIDDEN),
+    ] {
+        let headers = [("host", "admin.test:4181"), ("origin", origin)];
+        let answer = admin.send("GET", "/admin/v1/status", &headers, "").await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn money_is_exact() {
     let mut admin = Admin::new();
     let cost = admin.get("/admin/v1/cost?by=model").await;
@@ -231,6 +376,17 @@ async fn bad_questions_are_answered_with_what_is_known() {
         "/admin/v1/requests?modell=x",
         "/admin/v1/cost?by=colour",
         "/admin/v1/cost?since=req_1",
+        "/admin/v1/cost?until=1.5",
+        "/admin/v1/requests?limit=0",
+        "/admin/v1/requests?limit=1001",
+        "/admin/v1/requests?outcome=odd",
+        "/admin/v1/requests?status=1000",
+        "/admin/v1/requests?min_cost_usd=-1",
+        "/admin/v1/requests?min_cost_usd=NaN",
+        "/admin/v1/requests/req_1",
+        "/admin/v1/requests/0000000000000",
+        "/admin/v1/requests/stream?page=1",
+        "/admin/v1/health?since=now",
     ] {
         let answer = admin.get(path).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
@@ -262,7 +418,8 @@ async fn a_store_that_fails_is_not_shown_inside_out() {
 #[tokio::test]
 async fn hyper_serves_it() {
     let folder = tempfile::tempdir().unwrap();
-    let service = service(router(state(folder.path(), Arc::default())));
+    let peer = ([127, 0, 0, 1], 1).into();
+    let service = service(router(state(folder.path(), Arc::default())), peer);
     let (mut client, server) = tokio::io::duplex(4_096);
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(hyper_util::rt::TokioIo::new(server), service);

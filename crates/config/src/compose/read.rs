@@ -7,6 +7,11 @@ use crate::yaml::{self, Node, Place, Value};
 
 /// `None`: what is wrong was told to `cx`.
 pub(super) fn read(input: &Input<'_>, cx: &mut Context) -> Option<Root> {
+    Root::decode(&tree(input, cx)?, cx)
+}
+
+/// The file with its overrides. `None`: what is wrong was told to `cx`.
+pub(crate) fn tree(input: &Input<'_>, cx: &mut Context) -> Option<Node> {
     let mut tree = match input.file {
         Some(file) => {
             let source = cx.source(file.path.display().to_string(), true);
@@ -36,7 +41,7 @@ pub(super) fn read(input: &Input<'_>, cx: &mut Context) -> Option<Root> {
         };
         put(cx, &mut tree, &path, node?);
     }
-    Root::decode(&tree, cx)
+    Some(tree)
 }
 
 fn literal(text: &str, source: u32) -> Node {

@@ -16,7 +16,7 @@ use crate::cli::ConfigArgs;
 use crate::failure::Failure;
 
 /// The file that is read where none is named.
-const DEFAULT_FILE: &str = "pointsman.yaml";
+pub(crate) const DEFAULT_FILE: &str = "pointsman.yaml";
 /// Beside the configuration, or in the working directory without one.
 const DOTENV: &str = ".env";
 

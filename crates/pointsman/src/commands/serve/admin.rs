@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pointsman_admin::{AdminState, AdminToken, ProviderStatus, Readiness, Status};
+use pointsman_admin::{
+    AdminState, AdminToken, Checked, ConfigWorld, LiveTail, ProviderStatus, Readiness, SetUp, Status,
+};
 use pointsman_config::domain::ProviderSource;
-use pointsman_config::{ProviderKind, Settings, Snapshot};
+use pointsman_config::{ConfigErrors, ProviderKind, Settings, Snapshot};
 use pointsman_core::Clock;
 use pointsman_core::store::RecordReader;
-use pointsman_store::SqliteReader;
+use pointsman_store::{SqliteAudit, SqliteReader};
 use pointsman_telemetry::Metrics;
 use pointsman_transport::{Drain, ServeOptions, serve};
 use tokio::net::TcpListener;
@@ -27,6 +29,8 @@ const MAX_CONNECTIONS: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
+/// The audit trail's file in the data folder.
+const AUDIT: &str = "audit.db";
 /// How long answers of the control plane may still take once everything else has ended.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -37,7 +41,30 @@ pub(super) struct Watched<'a> {
     pub(super) metrics: &'a Arc<Metrics>,
     /// The data plane's.
     pub(super) drain: &'a Drain,
+    /// Fed by the recorder.
+    pub(super) tail: &'a LiveTail,
     pub(super) clock: Clock,
+}
+
+/// The running configuration, as the control plane sees and changes it.
+struct Live(Arc<World>);
+
+impl ConfigWorld for Live {
+    fn file(&self) -> PathBuf {
+        self.0.file()
+    }
+
+    fn check(&self, text: &str) -> Result<Checked, ConfigErrors> {
+        self.0.check(text)
+    }
+
+    fn load(&self, why: &str) -> Result<u64, String> {
+        self.0.try_reload(why).map_err(|failure| failure.to_string())
+    }
+
+    fn generation(&self) -> u64 {
+        self.0.current().load().generation
+    }
 }
 
 /// The running control plane. It outlives the data plane, so that a probe sees "draining" and not a
@@ -47,12 +74,14 @@ pub(super) struct Admin {
     pub(super) token_file: PathBuf,
     servers: JoinSet<()>,
     drain: Drain,
+    tail: LiveTail,
 }
 
 impl Admin {
     /// Ends it; a request that runs may take its time within limits.
     pub(super) async fn stop(mut self) {
         self.drain.start();
+        self.tail.close();
         let ended = timeout(STOP_LIMIT, async { while self.servers.join_next().await.is_some() {} });
         if ended.await.is_err() {
             self.servers.abort_all();
@@ -65,8 +94,7 @@ pub(super) fn start(listeners: Vec<TcpListener>, watched: &Watched<'_>) -> Resul
     let token = AdminToken::load_or_create(&watched.settings.data.dir)
         .map_err(|error| Failure::new(error.to_string()))?;
     let token_file = token.path().to_path_buf();
-    let router = pointsman_admin::router(state(token, watched));
-    let service = pointsman_admin::service(router);
+    let router = pointsman_admin::router(state(token, watched)?);
     let options = ServeOptions {
         connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         header_timeout: HEADER_TIMEOUT,
@@ -75,13 +103,14 @@ pub(super) fn start(listeners: Vec<TcpListener>, watched: &Watched<'_>) -> Resul
     };
     let (mut servers, drain) = (JoinSet::new(), Drain::default());
     for listener in listeners {
-        let service = service.clone();
-        servers.spawn(serve(listener, move |_peer| service.clone(), options.clone(), drain.clone()));
+        let router = router.clone();
+        let service = move |peer| pointsman_admin::service(router.clone(), peer);
+        servers.spawn(serve(listener, service, options.clone(), drain.clone()));
     }
-    Ok(Admin { token_file, servers, drain })
+    Ok(Admin { token_file, servers, drain, tail: watched.tail.clone() })
 }
 
-fn state(token: AdminToken, watched: &Watched<'_>) -> AdminState {
+fn state(token: AdminToken, watched: &Watched<'_>) -> Result<AdminState, Failure> {
     let (world, metrics, clock) = (watched.world.clone(), watched.metrics.clone(), watched.clock);
     let started = clock.now();
     let status = move || {
@@ -91,12 +120,25 @@ fn state(token: AdminToken, watched: &Watched<'_>) -> AdminState {
     };
     let drain = watched.drain.clone();
     let readiness = move || if drain.started() { Readiness::Draining } else { Readiness::Ready };
-    let state = AdminState::new(token, watched.metrics.clone(), status, readiness);
-    if !watched.settings.data.records {
-        return state;
+    let data = &watched.settings.data;
+    let audit = Box::new(SqliteAudit::open(data.dir.join(AUDIT))?);
+    let setup = SetUp::new(Arc::new(Live(watched.world.clone())), audit, &data.dir, clock);
+    let world = watched.world.clone();
+    let state = AdminState::new(token, watched.metrics.clone(), status, readiness)
+        .with_setup(setup)
+        .with_tail(watched.tail.clone())
+        .with_deployments(move || deployments(&world.current().load()));
+    if !data.records {
+        return Ok(state);
     }
-    let database = watched.settings.data.dir.join(DATABASE);
-    state.with_records(move || Ok(Box::new(SqliteReader::open(&database)?) as Box<dyn RecordReader>))
+    let database = data.dir.join(DATABASE);
+    let open = move || Ok(Box::new(SqliteReader::open(&database)?) as Box<dyn RecordReader>);
+    Ok(state.with_records(open))
+}
+
+fn deployments(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let keys = snapshot.deployments.iter().map(|deployment| &deployment.key);
+    keys.map(|key| (key.provider.to_string(), key.model.to_string())).collect()
 }
 
 fn describe(snapshot: &Snapshot, uptime: Duration, in_flight: i64) -> Status {

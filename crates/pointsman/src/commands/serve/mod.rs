@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pointsman_admin::LiveTail;
 use pointsman_config::{AccessLog as AccessLogTarget, LogFormat, Settings, discover_env};
 use pointsman_core::Clock;
 use pointsman_core::store::RecordSink;
@@ -71,7 +72,8 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         Failure::new(format!("cannot create {}: {error}", data_dir.display()))
             .hint("choose another folder with `--data-dir`")
     })?;
-    let (recorder, recording) = start_recorder(&settings, &metrics)?;
+    let tail = LiveTail::default();
+    let (recorder, recording) = start_recorder(&settings, &metrics, &tail)?;
 
     let drain = Drain::default();
     let gateway = Gateway::new(world.current().clone(), clock, recorder, metrics.clone(), drain.clone());
@@ -86,7 +88,8 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         let gateway = gateway.clone();
         servers.spawn(serve(listener, move |peer| gateway.service(peer), options.clone(), drain.clone()));
     }
-    let watched = Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, clock };
+    let watched =
+        Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, tail: &tail, clock };
     let admin = admin::start(admin_listener, &watched)?;
 
     // The listeners are open; looking for engines delays only the banner, and not for long.
@@ -132,6 +135,7 @@ fn start_logging(settings: &Settings) -> Result<(), Failure> {
 fn start_recorder(
     settings: &Settings,
     metrics: &Arc<Metrics>,
+    tail: &LiveTail,
 ) -> Result<(Recorder, RecorderThread), Failure> {
     let mut sinks: Vec<Box<dyn RecordSink>> = Vec::new();
     if settings.data.records {
@@ -148,6 +152,7 @@ fn start_recorder(
         AccessLogTarget::Stdout => sinks.push(Box::new(AccessLog::stdout())),
         AccessLogTarget::File(path) => sinks.push(Box::new(AccessLog::file(path)?)),
     }
+    sinks.push(Box::new(tail.clone()));
     Recorder::start(sinks, metrics.clone()).map_err(|error| Failure::new(format!("cannot start: {error}")))
 }
 

@@ -1,18 +1,22 @@
 //! The current world and how the next one comes about: a changed file, SIGHUP, an engine that came or
 //! went. Prepared first, then swapped; a bad one leaves the old in place and says why.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pointsman_config::{EngineFound, Override, Snapshot};
+use pointsman_admin::Checked;
+use pointsman_config::{
+    ConfigError, ConfigErrors, ConfigFile, EngineFound, Input, Override, Snapshot, effective, prepare,
+};
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Upstreams;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{engines, signals};
 use crate::cli;
-use crate::commands::world::Sources;
+use crate::commands::world::{DEFAULT_FILE, Sources};
 use crate::failure::Failure;
 
 /// How often engines are looked for.
@@ -25,6 +29,8 @@ pub(super) struct World {
     metrics: Arc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
     engines: Mutex<Vec<EngineFound>>,
+    /// Held while the next world is made: worlds follow each other in order.
+    turn: Mutex<()>,
 }
 
 impl World {
@@ -38,7 +44,14 @@ impl World {
         metrics.config_loaded(snapshot.generation);
         warn(&snapshot);
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
-        Ok(Arc::new(Self { args: args.clone(), upstreams, metrics, current, engines: Mutex::default() }))
+        Ok(Arc::new(Self {
+            args: args.clone(),
+            upstreams,
+            metrics,
+            current,
+            engines: Mutex::default(),
+            turn: Mutex::default(),
+        }))
     }
 
     /// The place that requests load from.
@@ -63,9 +76,43 @@ impl World {
         }
     }
 
-    /// Makes the next world. Called from one task only, so worlds follow each other in order.
+    /// The configuration file, or where it would be.
+    pub(super) fn file(&self) -> PathBuf {
+        self.args.config.config.clone().unwrap_or_else(|| DEFAULT_FILE.into())
+    }
+
+    /// What `text` comes to as the configuration file, now; nothing changes.
+    pub(super) fn check(&self, text: &str) -> Result<Checked, ConfigErrors> {
+        let path = self.file();
+        let sources = sources(&self.args).map_err(|error| ConfigError {
+            location: None,
+            message: error.first().to_owned(),
+            hint: None,
+        })?;
+        let input = Input {
+            file: Some(ConfigFile { path: &path, text }),
+            environment: &sources.environment,
+            overrides: &sources.overrides,
+            engines: &self.engines(),
+        };
+        let snapshot = prepare(&input, &self.upstreams, Some(&self.current.load()))?;
+        Ok(Checked { effective: effective(&input)?, warnings: snapshot.warnings })
+    }
+
+    fn engines(&self) -> Vec<EngineFound> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the next world; a bad one leaves the old in place and says why in the log.
     pub(super) fn reload(&self, why: &str) {
-        let engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Told already.
+        let _ = self.try_reload(why);
+    }
+
+    /// As [`Self::reload`]; answers the generation.
+    pub(super) fn try_reload(&self, why: &str) -> Result<u64, Failure> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let engines = self.engines();
         let previous = self.current.load_full();
         let started = std::time::Instant::now();
         let next = sources(&self.args)
@@ -78,6 +125,7 @@ impl World {
                 self.metrics.config_loaded(generation);
                 let took_ms = started.elapsed().as_millis();
                 tracing::info!(generation, why, took_ms, "configuration loaded");
+                Ok(generation)
             }
             Err(failure) => {
                 self.metrics.config_failed();
@@ -87,6 +135,7 @@ impl World {
                     why,
                     "the configuration was refused, the old one stays:\n{failure}"
                 );
+                Err(failure)
             }
         }
     }
