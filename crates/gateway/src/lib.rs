@@ -12,6 +12,7 @@ mod headers;
 mod live;
 mod meter;
 mod origin;
+mod passthrough;
 pub mod pipeline;
 mod recorder;
 mod service;
@@ -34,6 +35,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use body::ResponseBody;
+pub use passthrough::relay::Interrupted;
 pub use recorder::{Recorder, RecorderThread};
 pub use service::GatewayService;
 pub use simulated::SimulatedConnect;

@@ -14,7 +14,7 @@ use pointsman_core::{ErrorCode, Operation, PublicError};
 
 use crate::Gateway;
 use crate::body::ResponseBody;
-use crate::{errors, framing, handlers, pipeline};
+use crate::{errors, framing, handlers, passthrough, pipeline};
 
 /// Serves one connection.
 #[derive(Clone, Debug)]
@@ -74,6 +74,14 @@ impl<'a> Endpoint<'a> {
             "/v1/chat/completions" => Self::Operation(Operation::Chat),
             "/v1/completions" => Self::Operation(Operation::TextCompletion),
             "/v1/embeddings" => Self::Operation(Operation::Embeddings),
+            "/v1/moderations" => Self::Operation(Operation::Moderation),
+            "/v1/rerank" => Self::Operation(Operation::Rerank),
+            "/v1/images/generations" => Self::Operation(Operation::ImageGeneration),
+            "/v1/audio/speech" => Self::Operation(Operation::Speech),
+            "/v1/audio/transcriptions" => Self::Operation(Operation::Transcription),
+            "/v1/audio/translations" => Self::Operation(Operation::Translation),
+            "/v1/images/edits" => Self::Operation(Operation::ImageEdit),
+            "/v1/images/variations" => Self::Operation(Operation::ImageVariation),
             "/v1/models" => Self::Models,
             "/" => Self::Home,
             "/livez" => Self::Live,
@@ -104,7 +112,13 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         return method_not_allowed(endpoint, request.method());
     }
     match endpoint {
-        Endpoint::Operation(operation) => pipeline::run(&gateway, peer, operation, request).await,
+        Endpoint::Operation(operation) if operation.is_text() => {
+            pipeline::run(&gateway, peer, operation, request).await
+        }
+        // Boxed: these are few, and their future would make everybody's larger.
+        Endpoint::Operation(operation) => {
+            Box::pin(passthrough::run(gateway, peer, operation, request)).await
+        }
         Endpoint::Models => handlers::models::list(&gateway, peer, &request.into_parts().0),
         Endpoint::Model(id) => {
             let id = id.to_owned();

@@ -146,6 +146,16 @@ impl Settlement {
         });
     }
 
+    /// What the last attempt cost is not known, and so neither is the sum.
+    pub(crate) fn cost_unknown(&mut self) {
+        self.update(|record| {
+            record.cost = None;
+            if let Some(attempt) = record.attempts.last_mut() {
+                attempt.cost = None;
+            }
+        });
+    }
+
     /// What the gateway keeps with `deployment`.
     pub(crate) fn live<'a>(&self, deployment: &'a Deployment) -> Option<&'a Live> {
         Live::of(deployment, &self.gateway.metrics)

@@ -36,6 +36,8 @@ pub struct ServerSettings {
     pub admin: SocketAddr,
     /// Longest request body, in bytes.
     pub max_body_bytes: u64,
+    /// Longest request body that is streamed and never held, in bytes.
+    pub max_upload_bytes: u64,
     /// Bytes of request bodies in flight at one time, in all.
     pub max_bytes_in_flight: u64,
     /// The identity that encrypts the data plane's connections. The snapshot holds what it says.
@@ -61,6 +63,8 @@ impl Default for ServerSettings {
             listen: vec![port(Ipv4Addr::LOCALHOST.into()), port(Ipv6Addr::LOCALHOST.into())],
             admin: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ADMIN_PORT),
             max_body_bytes: 32 * MIB,
+            // The largest file that OpenAI takes.
+            max_upload_bytes: 512 * MIB,
             max_bytes_in_flight: 256 * MIB,
             tls: None,
             http2: Http2::Tls,

@@ -14,6 +14,8 @@ section! {
         admin: Option<Spanned<String>>,
         /// Longest request body.
         max_body: Option<Spanned<ByteSize>>,
+        /// Longest request body that is streamed and never held: forms with files, files, other paths.
+        max_upload: Option<Spanned<ByteSize>>,
         /// Request bodies in memory at one time, in all. Beyond, callers get 429.
         max_in_flight: Option<Spanned<ByteSize>>,
         /// Certificate and key: connections of the API are encrypted.

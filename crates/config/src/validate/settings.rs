@@ -49,7 +49,7 @@ impl Checker<'_> {
             Some(size) => size.value.0,
             None => defaults.max_bytes_in_flight.max(max_body),
         };
-        if let Some(written) = raw.max_body.as_ref().filter(|size| size.value.0 == 0) {
+        for written in [&raw.max_body, &raw.max_upload].into_iter().flatten().filter(|size| size.value.0 == 0) {
             self.cx.fail::<()>(written.place, "a limit of 0 would let nothing pass");
         }
         if let Some(written) = raw.max_in_flight.as_ref().filter(|_| max_in_flight < max_body) {
@@ -62,6 +62,7 @@ impl Checker<'_> {
             listen,
             admin,
             max_body_bytes: max_body,
+            max_upload_bytes: raw.max_upload.as_ref().map_or(defaults.max_upload_bytes, |size| size.value.0),
             max_bytes_in_flight: max_in_flight,
             tls: raw.tls.as_ref().map(|tls| self.server_files(tls)),
             http2: raw.http2.map_or(defaults.http2, http2),

@@ -7,7 +7,20 @@ use crate::body::ResponseBody;
 use crate::errors;
 
 /// The paths there are, longest first, so that `/chat/completions` is not taken for `/completions`.
-const PATHS: [&str; 4] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models"];
+const PATHS: [&str; 12] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/moderations",
+    "/v1/rerank",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+];
 /// How much of a wrong path an error repeats, in characters.
 const MAX_ECHO: usize = 120;
 

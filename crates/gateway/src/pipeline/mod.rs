@@ -1,12 +1,12 @@
 //! The request, in one screen: one file a stage, and [`run`] reads as the list of them.
 
-mod admit;
+pub(crate) mod admit;
 pub(crate) mod attempt;
-mod deliver;
+pub(crate) mod deliver;
 pub(crate) mod dispatch;
 pub(crate) mod identify;
 mod leftover;
-mod plan;
+pub(crate) mod plan;
 pub(crate) mod read;
 
 use std::net::IpAddr;
@@ -80,7 +80,7 @@ fn answer(dispatch: Dispatch, opened: Result<attempt::Opened, PublicError>) -> R
 }
 
 /// Ends a request with an error of ours.
-fn refuse(mut settlement: Settlement, error: &PublicError) -> Response<ResponseBody> {
+pub(crate) fn refuse(mut settlement: Settlement, error: &PublicError) -> Response<ResponseBody> {
     let response = errors::response(error, settlement.record());
     settlement.refuse(error, response.status().as_u16());
     response

@@ -32,10 +32,28 @@ pub(crate) fn plan(
     operation: Operation,
     settlement: &mut Settlement,
 ) -> Result<Planned, PublicError> {
-    let streamed = probe.streams() && operation != Operation::Embeddings;
+    // Other operations know `stream` too, but their events are not those of completions.
+    let streamed = probe.streams() && matches!(operation, Operation::Chat | Operation::TextCompletion);
     settlement.update(|record| record.streamed = streamed);
-    let Some(name) = probe.model.as_ref().map(|model| model.value.as_ref()).filter(|name| !name.is_empty())
-    else {
+    let name = probe.model.as_ref().map(|model| model.value.as_ref());
+    let mut planned = by_name(snapshot, name, settlement)?;
+    planned.streamed = streamed;
+    planned.wants_usage = probe.wants_usage();
+    planned.choices = probe.choices.unwrap_or(1).max(1);
+    planned.first_edits = planned
+        .candidates
+        .first()
+        .map(|first| probe.edits(&first.model_json, adds_usage(first, streamed, planned.wants_usage)));
+    Ok(planned)
+}
+
+/// Resolves `name`, checks the caller's permission, and draws the plan of a plain request.
+pub(crate) fn by_name(
+    snapshot: &Arc<Snapshot>,
+    name: Option<&str>,
+    settlement: &mut Settlement,
+) -> Result<Planned, PublicError> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Err(PublicError::new(
             ErrorCode::InvalidRequest,
             "`model` is missing; GET /v1/models lists the choices",
@@ -73,14 +91,12 @@ pub(crate) fn plan(
     let route = snapshot.route(route_id).clone();
     Ok(Planned {
         total: total(&route, &candidates),
-        first_edits: candidates
-            .first()
-            .map(|first| probe.edits(&first.model_json, adds_usage(first, streamed, probe.wants_usage()))),
-        choices: probe.choices.unwrap_or(1).max(1),
+        first_edits: None,
+        choices: 1,
         route,
         candidates,
-        streamed,
-        wants_usage: probe.wants_usage(),
+        streamed: false,
+        wants_usage: false,
         rng,
     })
 }

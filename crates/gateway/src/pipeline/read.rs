@@ -201,7 +201,7 @@ fn too_large(limit: usize) -> PublicError {
     PublicError::new(ErrorCode::BodyTooLarge, message)
 }
 
-fn too_many_bytes() -> PublicError {
+pub(crate) fn too_many_bytes() -> PublicError {
     let mut error = PublicError::new(
         ErrorCode::TooManyBytesInFlight,
         "too many bytes of request bodies are in flight; try again in a moment",

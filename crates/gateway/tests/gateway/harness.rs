@@ -292,7 +292,7 @@ impl Client {
         Streaming { status: head.status.as_u16(), headers: head.headers, body, client: self }
     }
 
-    async fn head(&mut self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+    pub(crate) async fn head(&mut self, request: Request<Full<Bytes>>) -> Response<Incoming> {
         self.sender.ready().await.unwrap();
         self.sender.send_request(request).await.unwrap()
     }

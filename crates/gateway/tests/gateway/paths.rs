@@ -24,7 +24,7 @@ async fn wrong_paths_are_told_the_right_url() {
             assert!(message.contains(&format!("http://{HOST}/v1")), "{message}");
         }
     }
-    for wrong in ["/v1", "/v1/", "/v1/images/generations", "/favicon.ico", "/v1/models/", "//"] {
+    for wrong in ["/v1", "/v1/", "/v1/images", "/favicon.ico", "/v1/models/", "//"] {
         let reply = world.send(get(wrong)).await;
         assert_eq!((reply.status, reply.error()["code"].as_str()), (404, Some("unknown_path")), "{wrong}");
     }

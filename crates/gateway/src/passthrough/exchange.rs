@@ -1,0 +1,151 @@
+//! One upstream call of a relayed operation: send, wait for the head, hold the answer or pass it on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use pointsman_config::Deployment;
+use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
+use pointsman_providers::PriceList;
+use pointsman_providers::classify::classify_body_error;
+use pointsman_transport::{RequestBody, UpstreamBody};
+use pointsman_wire::openai::answer::observe;
+use tokio::time::timeout_at;
+
+use crate::pipeline::attempt::{Failure, decode, error_info, quote, refusal, send_failure, timed_out};
+use crate::pipeline::dispatch::Dispatch;
+
+/// Longest JSON answer that is held, in bytes: a dozen large images.
+const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
+
+/// An answer that can be shown.
+pub(crate) enum Answered {
+    Whole(Whole),
+    Open(Box<Open>),
+}
+
+/// An answer that is here to its last byte.
+pub(crate) struct Whole {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    usage: Option<Usage>,
+}
+
+/// An answer whose body is still to come. Its attempt ends with it.
+pub(crate) struct Open {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: UpstreamBody,
+}
+
+/// The attempt is on the record from here on.
+pub(crate) fn begin(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) {
+    let now = dispatch.gateway.clock.now();
+    dispatch.settlement.begin_attempt(deployment, now);
+}
+
+/// Sends `request` and waits for something to show. JSON is read whole, so that a broken one can be asked
+/// for again; all else is passed on as it comes.
+pub(crate) async fn send(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    request: Request<RequestBody>,
+) -> Result<Answered, Failure> {
+    dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
+    let sending = deployment.provider.upstream.send(request);
+    let response = match timeout_at(dispatch.deadline.instant(), sending).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return Err(send_failure(&error)),
+        Err(_) => return Err(timed_out(Phase::Total)),
+    };
+    let now = dispatch.gateway.clock.now();
+    dispatch.settlement.attempt_answered(response.status().as_u16(), now);
+    if !response.status().is_success() {
+        return Err(refusal(dispatch, deployment, response).await);
+    }
+    if is_json(response.headers()) {
+        return whole(dispatch, deployment, response).await.map(Answered::Whole);
+    }
+    let (head, body) = response.into_parts();
+    let deployment = deployment.clone();
+    Ok(Answered::Open(Box::new(Open { deployment, status: head.status, headers: head.headers, body })))
+}
+
+/// Ends the attempt, except where its answer is still to come.
+pub(crate) fn conclude(
+    dispatch: &mut Dispatch,
+    deployment: &Deployment,
+    result: Result<Answered, Failure>,
+) -> Result<Answered, Failure> {
+    let now = dispatch.gateway.clock.now();
+    let operation = dispatch.operation;
+    let settlement = &mut dispatch.settlement;
+    settlement.meter.resume(now);
+    match &result {
+        Ok(Answered::Open(_)) => {}
+        Ok(Answered::Whole(whole)) => {
+            let usage = whole.usage.unwrap_or_default();
+            settlement.end_attempt(Outcome::Success, usage, None, now);
+            settlement.update(|record| record.usage = usage);
+            if !cost_is_known(deployment, operation, &usage) {
+                settlement.cost_unknown();
+            }
+        }
+        Err(failure) => {
+            let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());
+            settlement.end_attempt(failure.outcome, Usage::default(), Some(detail), now);
+        }
+    }
+    result
+}
+
+/// An answer without usage costs nobody knows what, unless nothing of this deployment costs anything.
+pub(crate) fn cost_is_known(deployment: &Deployment, operation: Operation, usage: &Usage) -> bool {
+    // Keeping files is not billed by the call; what a batch costs is billed by the provider later.
+    operation == Operation::Files
+        || usage.source != UsageSource::Unknown
+        || deployment.price.as_ref() == Some(&PriceList::FREE)
+}
+
+async fn whole(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    response: Response<UpstreamBody>,
+) -> Result<Whole, Failure> {
+    let (head, body) = response.into_parts();
+    let collecting = Limited::new(body, MAX_HELD_BYTES).collect();
+    let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
+        }
+        Ok(Err(error)) => return Err(Failure::new(Outcome::Reset, "the answer broke off").because(error)),
+        Err(_) => return Err(timed_out(Phase::Total)),
+    };
+    let mut headers = head.headers;
+    let body = decode(&headers, body, MAX_HELD_BYTES)?;
+    headers.remove(header::CONTENT_ENCODING);
+    let observed = observe(dispatch.operation, &body).map_err(|error| {
+        Failure::new(Outcome::Malformed, "the answer could not be understood").because(error)
+    })?;
+    if let Some(error) = &observed.error {
+        let outcome = classify_body_error(&error_info(error));
+        return Err(Failure::new(outcome, quote(outcome, None, error)));
+    }
+    let (deployment, status, usage) = (deployment.clone(), head.status, observed.usage);
+    Ok(Whole { deployment, status, headers, body, usage })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"))
+}
+
+/// The content type without its parameters, in small letters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}

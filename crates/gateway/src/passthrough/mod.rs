@@ -1,0 +1,39 @@
+//! The rest of the OpenAI surface: forwarded as it is, with the same admission, plan, retry, records and
+//! headers as a chat request.
+//!
+//! [`json`] takes a JSON body and may try again; [`form`] streams an [`upload`] and may not; [`exchange`] is one upstream call of any of these;
+//! [`relay`] passes on answers that are not held.
+
+mod answer;
+mod exchange;
+mod form;
+mod json;
+pub(crate) mod relay;
+mod request;
+mod upload;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use pointsman_core::Operation;
+
+use crate::Gateway;
+use crate::body::ResponseBody;
+
+/// Answers a request of one of these operations.
+pub(crate) async fn run(
+    gateway: Arc<Gateway>,
+    peer: IpAddr,
+    operation: Operation,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    match operation {
+        Operation::Transcription
+        | Operation::Translation
+        | Operation::ImageEdit
+        | Operation::ImageVariation => form::run(&gateway, peer, operation, request).await,
+        _ => json::run(&gateway, peer, operation, request).await,
+    }
+}
