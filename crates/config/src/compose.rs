@@ -78,7 +78,12 @@ pub fn prepare(
     let tls = check.identity(&root.server.0, previous, &mut warnings);
     let settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
     let specs = parts::providers(&mut check, root.providers.0, input, &settings);
-    let providers = parts::connect(&mut check, specs, upstreams, previous);
+    let egresses = previous.map(|previous| previous.egresses.clone()).unwrap_or_default();
+    let ways = parts::Ways { usual: upstreams, others: &egresses, all: check.way_of_all(&root.upstreams.0) };
+    let mut files: Vec<_> =
+        specs.iter().filter_map(|(_, spec)| spec.as_ref()).flat_map(|spec| spec.way.files.clone()).collect();
+    let providers = parts::connect(&mut check, specs, &ways, previous);
+    files.extend(ways.all.files);
 
     let mut builder = pointsman_routing::Builder::new();
     naming::providers(&mut builder, &providers);
@@ -95,7 +100,7 @@ pub fn prepare(
     let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
     let deployments = parts::deployments(&resolver, &providers, pricing, previous);
     warnings.extend(restart_needed(&settings, previous));
-    let files = settings.server.tls.iter().flat_map(ServerFiles::paths).cloned().collect();
+    files.extend(settings.server.tls.iter().flat_map(ServerFiles::paths).cloned());
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
         settings: Arc::new(settings),
@@ -106,6 +111,7 @@ pub fn prepare(
         no_route: Arc::new(RouteOptions::default()),
         tls,
         files,
+        egresses,
         keys: Arc::new(keys) as Arc<dyn KeyDirectory>,
         price_version: pricing.version(),
         warnings,

@@ -1,11 +1,13 @@
 //! The sections of the file as they are written: syntax checked, meaning not yet. The doc comments
 //! here are the descriptions in the JSON Schema.
 
+mod network;
 mod node;
 mod provider;
 mod secret;
 mod server;
 
+pub(crate) use network::{CaFile, Proxy, Upstreams};
 pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use provider::{Header, Kind, Models, Provider};
 pub(crate) use secret::Secret;
@@ -30,6 +32,9 @@ section! {
         /// What to look for besides the providers below.
         #[schemars(with = "Option<Discovery>")]
         discovery: Part<Discovery>,
+        /// How providers are reached.
+        #[schemars(with = "Option<Upstreams>")]
+        upstreams: Part<Upstreams>,
         /// Vendors and servers by name: the first segment of `provider/model`.
         #[schemars(with = "Option<Named<Provider>>")]
         providers: Part<Named<Provider>>,

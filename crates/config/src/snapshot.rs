@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pointsman_core::{KeyDirectory, ModelRef};
 use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolver, RouteId};
+use pointsman_transport::egress::Egresses;
 use pointsman_transport::tls::server::ServerIdentity;
 
 use crate::compose::Pricing;
@@ -37,6 +38,8 @@ pub struct Snapshot {
     /// Files that it was made from, besides the configuration and secrets: when they change, the next
     /// world is due.
     pub files: Vec<PathBuf>,
+    /// Connections that do not go the usual way; kept across reloads.
+    pub egresses: Arc<Egresses>,
     /// Client keys.
     pub keys: Arc<dyn KeyDirectory>,
     /// The version of the price list.

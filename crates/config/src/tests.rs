@@ -1,5 +1,6 @@
 //! The whole path, from text to snapshot.
 
+mod egress;
 mod errors;
 mod files;
 mod reload;

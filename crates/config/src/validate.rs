@@ -1,5 +1,6 @@
 //! From sections as written to domain types: ranges, addresses, secrets, presets.
 
+mod egress;
 mod keys;
 mod providers;
 mod routes;
@@ -14,6 +15,7 @@ use crate::decode::{Context, Span};
 use crate::environment::Environment;
 use crate::yaml::Spanned;
 
+pub(crate) use egress::Way;
 pub(crate) use providers::ProviderSpec;
 
 /// What all checks need.

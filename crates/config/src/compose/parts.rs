@@ -6,15 +6,17 @@ use http::Uri;
 use pointsman_core::Operation;
 use pointsman_providers::{simulated, vendors};
 use pointsman_routing::{Resolved, Resolver};
+use pointsman_transport::egress::{Egress, Egresses};
+use pointsman_transport::guard::Reach;
 use pointsman_transport::{Upstream, UpstreamConfig, Upstreams};
 
 use crate::compose::{Input, Pricing};
 use crate::decode::Named;
 use crate::discover::discover_env;
-use crate::domain::{Deployment, Provider, ProviderSource, Settings};
+use crate::domain::{Deployment, Provider, ProviderKind, ProviderSource, Settings};
 use crate::raw;
 use crate::snapshot::Snapshot;
-use crate::validate::{Checker, ProviderSpec};
+use crate::validate::{Checker, ProviderSpec, Way};
 
 /// A provider on its way into the snapshot. Without `provider`, an error was told: its name still
 /// counts, so that the names that lead to it are no errors as well.
@@ -83,18 +85,26 @@ fn has_engine(specs: &[Spec], engine: &str, base_url: &str) -> bool {
     })
 }
 
+/// The ways to upstreams.
+pub(super) struct Ways<'a> {
+    pub(super) usual: &'a Upstreams,
+    pub(super) others: &'a Egresses,
+    /// Where a provider does not say otherwise.
+    pub(super) all: Way,
+}
+
 /// Gives each provider its upstream; takes over what has not changed.
 pub(super) fn connect(
     check: &mut Checker<'_>,
     specs: Vec<Spec>,
-    upstreams: &Upstreams,
+    ways: &Ways<'_>,
     previous: Option<&Snapshot>,
 ) -> Vec<Prepared> {
     let connected = specs.into_iter().map(|(name, spec)| {
         let mut prepared = Prepared { name, models: Vec::new(), provider: None };
         if let Some(mut spec) = spec {
             prepared.models = std::mem::take(&mut spec.models);
-            prepared.provider = upstream(check, &spec, upstreams).map(|(upstream, targets)| {
+            prepared.provider = upstream(check, &spec, ways).map(|(upstream, targets)| {
                 let provider = provider(spec, upstream, targets);
                 let before = previous.and_then(|previous| previous.provider_named(&provider.name));
                 match before {
@@ -113,7 +123,7 @@ type Targets = [Uri; Operation::ALL.len()];
 fn upstream(
     check: &mut Checker<'_>,
     spec: &ProviderSpec,
-    upstreams: &Upstreams,
+    ways: &Ways<'_>,
 ) -> Option<(Arc<Upstream>, Targets)> {
     // The errors below repeat the URL.
     if spec.base_url.contains('@') {
@@ -121,10 +131,24 @@ fn upstream(
         return check.cx.fail_hint(spec.base_url_place, message, "write them as `keys`");
     }
     let config = UpstreamConfig { base_url: spec.base_url.clone(), connect_timeout: spec.timeouts.connect };
-    let upstream = match upstreams.get(&config) {
+    let egress = spec.way.or(&ways.all);
+    let upstream = if spec.kind == ProviderKind::Simulated || egress == Egress::default() {
+        ways.usual.get(&config)
+    } else {
+        match ways.others.get(&egress) {
+            Ok(upstreams) => upstreams.get(&config),
+            Err(error) => return check.cx.fail(spec.place, format!("cannot set up TLS: {error}")),
+        }
+    };
+    let upstream = match upstream {
         Ok(upstream) => upstream,
         Err(error) => return check.cx.fail(spec.base_url_place, error.to_string()),
     };
+    if let Ok(address) = upstream.origin().host.parse()
+        && let Err(refused) = Reach::Configured.check(address)
+    {
+        return check.cx.fail(spec.base_url_place, refused.to_string());
+    }
     let target = |operation: Operation| upstream.target(operation.openai_path());
     let targets: Result<Vec<Uri>, _> = Operation::ALL.into_iter().map(target).collect();
     match targets.map(Targets::try_from) {

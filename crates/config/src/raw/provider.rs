@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Context, Decode, Named, OneOrMany, Span, section};
-use crate::raw::Secret;
 use crate::raw::node::words;
+use crate::raw::{CaFile, Proxy, Secret};
 use crate::yaml::{Node, Place, Spanned, Value};
 
 section! {
@@ -25,6 +25,10 @@ section! {
         region: Option<String>,
         /// Further headers of every request; a value is a text or a secret.
         headers: Option<Named<Header>>,
+        /// Certificate authorities that alone may vouch for the server.
+        ca: Option<CaFile>,
+        /// The proxy on the way.
+        proxy: Option<Proxy>,
         /// Limits.
         timeouts: Option<Timeouts>,
         /// Free labels.
@@ -66,7 +70,7 @@ words! {
 }
 
 /// A header's value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Header {
     Text(Spanned<String>),
     Secret(Secret),

@@ -90,8 +90,8 @@ fn faults_of_ways_are_told_at_their_place() {
     for wanted in [
         "1:21: the variable HTTP_PROXY does not hold the URL of an HTTP proxy",
         "1:38: none.pem: No such file",
-        "3:40: not the URL of a proxy",
-        "4:40: a secret must not be written into the configuration",
+        "3:41: not the URL of a proxy",
+        "4:41: a secret must not be written into the configuration",
         "the environment variable UNSET is not set",
         "6:18: 169.254.169.254 is not called: it is link-local",
         "7:18: ::ffff:169.254.169.254 is not called: it is link-local",

@@ -97,7 +97,8 @@ fn the_schema_describes_every_key_and_is_closed() {
     assert_eq!(schema["title"], "Pointsman configuration");
     assert_eq!(schema["additionalProperties"], false);
     let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-    let wanted = ["server", "data", "log", "discovery", "providers", "routes", "aliases", "keys"];
+    let wanted =
+        ["server", "data", "log", "discovery", "upstreams", "providers", "routes", "aliases", "keys"];
     assert_eq!(keys, wanted);
     let definitions = schema["$defs"].as_object().unwrap();
     for (name, definition) in definitions {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{self, HeaderName, HeaderValue};
 use pointsman_providers::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};
 
-use super::Checker;
+use super::{Checker, Way};
 use crate::decode::similar;
 use crate::domain::{ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
 use crate::raw::{self, Models, Secret};
@@ -23,6 +23,7 @@ pub(crate) struct ProviderSpec {
     pub(crate) auth_header: HeaderName,
     pub(crate) auth: Vec<HeaderValue>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) way: Way,
     pub(crate) region: Option<Arc<str>>,
     pub(crate) timeouts: Timeouts,
     pub(crate) tags: Vec<Arc<str>>,
@@ -66,6 +67,7 @@ impl ProviderSpec {
             auth_header: header::AUTHORIZATION,
             auth: Vec::new(),
             headers: Vec::new(),
+            way: Way::default(),
             region: None,
             timeouts: Timeouts::default(),
             tags: Vec::new(),
@@ -125,6 +127,7 @@ impl Checker<'_> {
                 spec.headers.push(header);
             }
         }
+        spec.way = self.way_of_one(raw.ca.as_ref(), raw.proxy.as_ref());
         let written = raw.timeouts.unwrap_or_default();
         let defaults = spec.timeouts;
         spec.timeouts = Timeouts {
@@ -268,7 +271,11 @@ impl Checker<'_> {
         }
     }
 
-    fn header(&mut self, name: &Spanned<String>, value: raw::Header) -> Option<(HeaderName, HeaderValue)> {
+    pub(super) fn header(
+        &mut self,
+        name: &Spanned<String>,
+        value: raw::Header,
+    ) -> Option<(HeaderName, HeaderValue)> {
         let Ok(header) = HeaderName::try_from(&name.value) else {
             let message = format!("`{}` cannot be the name of a header", shorten(&name.value));
             return self.cx.fail(name.place, message);

@@ -31,7 +31,9 @@ pub(super) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let urls: Vec<String> = self.listening.iter().map(|address| format!("http://{address}")).collect();
+        let scheme = if self.snapshot.settings.server.tls.is_some() { "https" } else { "http" };
+        let urls: Vec<String> =
+            self.listening.iter().map(|address| format!("{scheme}://{address}")).collect();
         writeln!(f, "\nPointsman {} listens on {}\n", env!("CARGO_PKG_VERSION"), urls.join(" and "))?;
         self.providers(f)?;
         let base = format!("{}/v1", urls.first().map_or("http://127.0.0.1:4180", String::as_str));

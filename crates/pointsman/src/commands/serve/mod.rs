@@ -23,7 +23,7 @@ use pointsman_providers::vendors;
 use pointsman_store::{Retention, SqliteSink, StoreOptions};
 use pointsman_telemetry::{AccessLog, Metrics, init_logging};
 use pointsman_transport::connect::TcpConnect;
-use pointsman_transport::{Drain, ServeOptions, Upstreams, serve, tls};
+use pointsman_transport::{Drain, Edge, ServeOptions, Upstreams, serve_edge, tls};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -84,9 +84,11 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         max_head_bytes: MAX_HEAD_BYTES,
         max_headers: MAX_HEADERS,
     };
+    let edge = Edge { tls: world.tls().cloned(), http2: settings.server.http2 };
     for listener in listeners {
         let gateway = gateway.clone();
-        servers.spawn(serve(listener, move |peer| gateway.service(peer), options.clone(), drain.clone()));
+        let service = move |peer| gateway.service(peer);
+        servers.spawn(serve_edge(listener, service, options.clone(), edge.clone(), drain.clone()));
     }
     let watched =
         Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, tail: &tail, clock };

@@ -12,6 +12,8 @@ use pointsman_config::{
 };
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Upstreams;
+use pointsman_transport::tls::server::ServerTls;
+use pointsman_transport::tls::validity::Moment;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{engines, signals};
@@ -28,6 +30,8 @@ pub(super) struct World {
     upstreams: Arc<Upstreams>,
     metrics: Arc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
+    /// What listeners encrypt with, if they do.
+    tls: Option<Arc<ServerTls>>,
     engines: Mutex<Vec<EngineFound>>,
     /// Held while the next world is made: worlds follow each other in order.
     turn: Mutex<()>,
@@ -43,12 +47,14 @@ impl World {
         let snapshot = sources(args)?.prepare(&[], &upstreams, None)?;
         metrics.config_loaded(snapshot.generation);
         warn(&snapshot);
+        let tls = snapshot.tls.as_ref().map(ServerTls::new);
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         Ok(Arc::new(Self {
             args: args.clone(),
             upstreams,
             metrics,
             current,
+            tls,
             engines: Mutex::default(),
             turn: Mutex::default(),
         }))
@@ -57,6 +63,11 @@ impl World {
     /// The place that requests load from.
     pub(super) fn current(&self) -> &Arc<ArcSwap<Snapshot>> {
         &self.current
+    }
+
+    /// What the listeners of the data plane encrypt with.
+    pub(super) const fn tls(&self) -> Option<&Arc<ServerTls>> {
+        self.tls.as_ref()
     }
 
     /// Looks for engines once; where they differ from those known, the world changes.
@@ -121,6 +132,7 @@ impl World {
             Ok(next) => {
                 let generation = next.generation;
                 warn(&next);
+                self.encrypt_as(&next, &previous);
                 self.current.store(Arc::new(next));
                 self.metrics.config_loaded(generation);
                 let took_ms = started.elapsed().as_millis();
@@ -140,7 +152,17 @@ impl World {
         }
     }
 
-    /// Watches file, signal and engines until it is dropped.
+    /// New connections get the certificate of `next`; running ones keep theirs.
+    fn encrypt_as(&self, next: &Snapshot, previous: &Snapshot) {
+        let (Some(tls), Some(identity)) = (&self.tls, &next.tls) else { return };
+        tls.replace(identity);
+        if !previous.tls.as_ref().is_some_and(|previous| previous.same_certificate(identity)) {
+            let not_after = Moment(identity.validity().not_after).to_string();
+            tracing::info!(not_after, "new connections get the new certificate");
+        }
+    }
+
+    /// Watches files, signal and engines until it is dropped.
     pub(super) async fn watch(self: Arc<Self>) {
         let mut hangup = match signals::hangup() {
             Ok(signal) => signal,
@@ -157,15 +179,19 @@ impl World {
                 )
                 .ok()
         });
+        let mut others = Others::default();
         let mut probe = interval_at(Instant::now() + PROBE_INTERVAL, PROBE_INTERVAL);
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            others.follow(&self.current.load().files);
             tokio::select! {
                 _ = hangup.recv() => self.reload("SIGHUP"),
                 () = next(&mut changes) => self.reload("the file changed"),
+                () = next(&mut others.watch) => self.reload("a certificate changed"),
                 _ = probe.tick() => {
                     self.look_for_engines().await;
                     self.upstreams.sweep();
+                    self.current.load().egresses.sweep();
                 }
             }
         }
@@ -184,6 +210,25 @@ pub(super) fn sources(args: &cli::Serve) -> Result<Sources, Failure> {
         sources.overrides.push(Override { source: "--admin".into(), key: "server.admin".into(), values });
     }
     Ok(sources)
+}
+
+/// Files that the configuration names. They may be others after a reload.
+#[derive(Default)]
+struct Others {
+    files: Vec<PathBuf>,
+    watch: Option<pointsman_config::Watch>,
+}
+
+impl Others {
+    fn follow(&mut self, files: &[PathBuf]) {
+        if self.files == files {
+            return;
+        }
+        self.files = files.to_vec();
+        self.watch = pointsman_config::watch_files(files.iter().map(PathBuf::as_path))
+            .inspect_err(|error| tracing::warn!(%error, "cannot watch certificates; SIGHUP reloads them"))
+            .ok();
+    }
 }
 
 async fn next(changes: &mut Option<pointsman_config::Watch>) {
