@@ -76,7 +76,8 @@ pub fn prepare(
     let has_keys = root.keys.0.written > 0;
     let mut warnings = Vec::new();
     let tls = check.identity(&root.server.0, previous, &mut warnings);
-    let settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
+    let mut settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
+    settings.exporters = check.exporters(&root.telemetry.0, root.exporters.0);
     let specs = parts::providers(&mut check, root.providers.0, input, &settings);
     let egresses = previous.map(|previous| previous.egresses.clone()).unwrap_or_default();
     let ways = parts::Ways { usual: upstreams, others: &egresses, all: check.way_of_all(&root.upstreams.0) };
@@ -140,6 +141,7 @@ fn restart_needed(settings: &Settings, previous: Option<&Snapshot>) -> Vec<Strin
         ("server.header_timeout", settings.server.header_timeout != old.server.header_timeout),
         ("data", settings.data != old.data),
         ("log", settings.log != old.log),
+        ("exporters", settings.exporters != old.exporters),
     ];
     let changed = changed.iter().filter(|(_, changed)| *changed);
     changed.map(|(key, _)| format!("`{key}` changed and takes effect at the next start")).collect()

@@ -1,12 +1,14 @@
 //! The sections of the file as they are written: syntax checked, meaning not yet. The doc comments
 //! here are the descriptions in the JSON Schema.
 
+mod exporter;
 mod network;
 mod node;
 mod provider;
 mod secret;
 mod server;
 
+pub(crate) use exporter::{Batch, Exporter, ExporterKind, Telemetry};
 pub(crate) use network::{CaFile, Proxy, Upstreams};
 pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use provider::{Header, Kind, Models, Provider};
@@ -29,6 +31,12 @@ section! {
         /// Logs.
         #[schemars(with = "Option<Log>")]
         log: Part<Log>,
+        /// What exporters say of this program.
+        #[schemars(with = "Option<Telemetry>")]
+        telemetry: Part<Telemetry>,
+        /// Where finished requests are sent, by name.
+        #[schemars(with = "Option<Named<Exporter>>")]
+        exporters: Part<Named<Exporter>>,
         /// What to look for besides the providers below.
         #[schemars(with = "Option<Discovery>")]
         discovery: Part<Discovery>,

@@ -2,6 +2,7 @@
 
 mod egress;
 mod errors;
+mod exporters;
 mod files;
 mod reload;
 mod tls;

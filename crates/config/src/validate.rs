@@ -1,6 +1,7 @@
 //! From sections as written to domain types: ranges, addresses, secrets, presets.
 
 mod egress;
+mod exporters;
 mod keys;
 mod providers;
 mod routes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 
@@ -50,10 +50,19 @@ impl Fetch<'_> {
     /// # Errors
     /// Where there is no whole answer in time and within the size.
     pub async fn run(&self, upstream: &Upstream) -> Result<(StatusCode, Bytes), FetchError> {
+        let (head, body) = self.response(upstream).await?.into_parts();
+        Ok((head.status, body))
+    }
+
+    /// The same, with the answer's headers.
+    ///
+    /// # Errors
+    /// Where there is no whole answer in time and within the size.
+    pub async fn response(&self, upstream: &Upstream) -> Result<Response<Bytes>, FetchError> {
         timeout(self.limit, self.exchange(upstream)).await.map_err(|_| FetchError::Timeout(self.limit))?
     }
 
-    async fn exchange(&self, upstream: &Upstream) -> Result<(StatusCode, Bytes), FetchError> {
+    async fn exchange(&self, upstream: &Upstream) -> Result<Response<Bytes>, FetchError> {
         let mut request = Request::builder()
             .method(self.method.clone())
             .uri(upstream.target(self.path)?)
@@ -64,13 +73,8 @@ impl Fetch<'_> {
         }
         let mut request = request.body(RequestBody::from(self.body.clone()))?;
         request.headers_mut().extend(self.headers.clone());
-        let response = upstream.send(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), self.max_bytes)
-            .collect()
-            .await
-            .map_err(FetchError::Body)?
-            .to_bytes();
-        Ok((status, body))
+        let (head, body) = upstream.send(request).await?.into_parts();
+        let body = Limited::new(body, self.max_bytes).collect().await.map_err(FetchError::Body)?.to_bytes();
+        Ok(Response::from_parts(head, body))
     }
 }

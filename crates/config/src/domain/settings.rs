@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pointsman_resilience::FailurePolicy;
+use pointsman_telemetry::export::ExporterOptions;
 use pointsman_transport::Http2;
 use pointsman_transport::tls::server::ServerFiles;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub data: DataSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Where finished requests are sent.
+    pub exporters: Vec<ExporterOptions>,
     /// What to look for.
     pub discovery: DiscoverySettings,
 }

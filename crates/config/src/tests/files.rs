@@ -81,7 +81,10 @@ fn the_initial_file_is_sound_and_says_the_defaults() {
     let world = World::new(&[("OPENAI_API_KEY", "a"), ("WORK_OPENAI_KEY", "b")]);
     let text = uncommented.replace(", { file: /run/secrets/openai }", "");
     let snapshot = world.sound(&text);
-    assert_eq!(snapshot.settings, world.sound("").settings);
+    // Examples, unlike the other settings, which are the defaults.
+    let mut settings = crate::Settings::clone(&snapshot.settings);
+    assert_eq!(settings.exporters.drain(..).len(), 3);
+    assert_eq!(settings, *world.sound("").settings);
     assert_eq!(super::candidates(&snapshot, "gpt-4"), ["gpu-box/qwen3-32b", "openai/gpt-4o-mini"]);
     assert!(!snapshot.keys.is_empty());
 }
@@ -97,8 +100,19 @@ fn the_schema_describes_every_key_and_is_closed() {
     assert_eq!(schema["title"], "Pointsman configuration");
     assert_eq!(schema["additionalProperties"], false);
     let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-    let wanted =
-        ["server", "data", "log", "discovery", "upstreams", "providers", "routes", "aliases", "keys"];
+    let wanted = [
+        "server",
+        "data",
+        "log",
+        "telemetry",
+        "exporters",
+        "discovery",
+        "upstreams",
+        "providers",
+        "routes",
+        "aliases",
+        "keys",
+    ];
     assert_eq!(keys, wanted);
     let definitions = schema["$defs"].as_object().unwrap();
     for (name, definition) in definitions {

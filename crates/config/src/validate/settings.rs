@@ -30,6 +30,7 @@ impl Checker<'_> {
             server: self.server(server, keys),
             data: self.data(data),
             log: self.log(log),
+            exporters: Vec::new(),
             discovery: DiscoverySettings {
                 env: discovery.env.unwrap_or(defaults.env),
                 engines: discovery.engines.unwrap_or(defaults.engines),
@@ -49,7 +50,8 @@ impl Checker<'_> {
             Some(size) => size.value.0,
             None => defaults.max_bytes_in_flight.max(max_body),
         };
-        for written in [&raw.max_body, &raw.max_upload].into_iter().flatten().filter(|size| size.value.0 == 0) {
+        for written in [&raw.max_body, &raw.max_upload].into_iter().flatten().filter(|size| size.value.0 == 0)
+        {
             self.cx.fail::<()>(written.place, "a limit of 0 would let nothing pass");
         }
         if let Some(written) = raw.max_in_flight.as_ref().filter(|_| max_in_flight < max_body) {

@@ -3,6 +3,7 @@
 mod admin;
 mod banner;
 pub(super) mod engines;
+mod exporters;
 mod listen;
 mod notify;
 mod signals;
@@ -73,7 +74,11 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
             .hint("choose another folder with `--data-dir`")
     })?;
     let tail = LiveTail::default();
-    let (recorder, recording) = start_recorder(&settings, &metrics, &tail)?;
+    let exporting = exporters::start(&settings, &metrics, clock, &exporters::connector()?)?;
+    let (export_sink, exporting) = exporting.unzip();
+    let mut sinks: Vec<Box<dyn RecordSink>> = vec![Box::new(tail.clone())];
+    sinks.extend(export_sink.map(|sink| Box::new(sink) as Box<dyn RecordSink>));
+    let (recorder, recording) = start_recorder(&settings, &metrics, sinks)?;
 
     let drain = Drain::default();
     let gateway = Gateway::new(world.current().clone(), clock, recorder, metrics.clone(), drain.clone());
@@ -121,9 +126,14 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     admin.stop().await;
     drop(gateway);
     // Everything that was settled is written before the process ends.
-    tokio::task::spawn_blocking(move || recording.join())
-        .await
-        .map_err(|error| Failure::new(error.to_string()))
+    let written = move || {
+        // The recorder's end drops the exporters' sink, and that tells them to finish.
+        recording.join();
+        if let Some(exporting) = exporting {
+            exporting.join();
+        }
+    };
+    tokio::task::spawn_blocking(written).await.map_err(|error| Failure::new(error.to_string()))
 }
 
 fn start_logging(settings: &Settings) -> Result<(), Failure> {
@@ -137,7 +147,7 @@ fn start_logging(settings: &Settings) -> Result<(), Failure> {
 fn start_recorder(
     settings: &Settings,
     metrics: &Arc<Metrics>,
-    tail: &LiveTail,
+    others: Vec<Box<dyn RecordSink>>,
 ) -> Result<(Recorder, RecorderThread), Failure> {
     let mut sinks: Vec<Box<dyn RecordSink>> = Vec::new();
     if settings.data.records {
@@ -154,7 +164,7 @@ fn start_recorder(
         AccessLogTarget::Stdout => sinks.push(Box::new(AccessLog::stdout())),
         AccessLogTarget::File(path) => sinks.push(Box::new(AccessLog::file(path)?)),
     }
-    sinks.push(Box::new(tail.clone()));
+    sinks.extend(others);
     Recorder::start(sinks, metrics.clone()).map_err(|error| Failure::new(format!("cannot start: {error}")))
 }
 
