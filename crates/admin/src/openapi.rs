@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde_json::{Map, Value, json};
 
 use crate::auth;
-use crate::operation::{Operation, Schemas};
+use crate::operation::{Operation, Schemas, common_answers};
 use crate::reply::Error;
 use crate::state::AdminState;
 
@@ -39,6 +39,7 @@ pub(crate) fn document(operations: &[Operation], mut schemas: Schemas) -> Value 
         "paths": paths,
         "components": {
             "schemas": schemas.finish(),
+            "responses": common_answers(),
             "securitySchemes": {"token": {
                 "type": "http",
                 "scheme": "bearer",

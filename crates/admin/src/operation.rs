@@ -71,9 +71,9 @@ impl Operation {
         self
     }
 
-    /// A body of text.
-    pub(crate) fn text_body(mut self, media: &str, description: &str) -> Self {
-        let schema = json!({"type": "string", "description": description});
+    /// A body of YAML, of which OpenAPI describes what it means and not how it is written.
+    pub(crate) fn yaml_body(mut self, media: &str, description: &str) -> Self {
+        let schema = json!({"description": description});
         self.body = Some(json!({"required": true, "content": {media: {"schema": schema}}}));
         self
     }
@@ -88,7 +88,9 @@ impl Operation {
 
     /// An answer of text.
     pub(crate) fn text(mut self, status: &str, description: &str, media: &str) -> Self {
-        let content = json!({media: {"schema": {"type": "string"}}});
+        let schema =
+            if media.ends_with("yaml") { json!({"type": ["object", "null"]}) } else { json!({"type": "string"}) };
+        let content = json!({media: {"schema": schema}});
         self.answers.insert(status.into(), json!({"description": description, "content": content}));
         self
     }
@@ -102,8 +104,10 @@ impl Operation {
     /// The Operation Object (OpenAPI 3.1.1, section 4.8.10). `open`: no credential is asked for.
     pub(crate) fn document(&self, open: bool) -> Value {
         let mut answers = self.answers.clone();
-        for (status, description) in COMMON {
-            answers.entry(status).or_insert_with(|| error(description));
+        for (status, _) in COMMON {
+            answers
+                .entry(status)
+                .or_insert_with(|| json!({"$ref": format!("#/components/responses/{status}")}));
         }
         let mut document = json!({
             "operationId": self.id,
@@ -126,6 +130,7 @@ impl Operation {
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
             let mut field = field.clone();
+            without_null(&mut field);
             let description = field.as_object_mut().and_then(|field| field.shift_remove("description"));
             let parameter = json!({
                 "name": name,
@@ -162,6 +167,15 @@ impl Schemas {
     }
 }
 
+/// The Responses of [`COMMON`], which operations refer to.
+pub(crate) fn common_answers() -> Value {
+    COMMON
+        .iter()
+        .map(|(status, description)| ((*status).to_owned(), error(description)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 fn error(description: &str) -> Value {
     json!({
         "description": description,
@@ -169,26 +183,27 @@ fn error(description: &str) -> Value {
     })
 }
 
-/// The schema of what a caller sends, in one piece. A field that may be absent is not null.
+/// The schema of what a caller sends, in one piece.
 fn inline<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
-    for (_, field) in schema["properties"].as_object_mut().into_iter().flatten() {
-        if let Some(types) = field["type"].as_array_mut() {
-            types.retain(|kind| kind != "null");
-            if let [only] = &types[..] {
-                field["type"] = only.clone();
-            }
-        }
-        if let Some(fields) = field.as_object_mut() {
-            fields.shift_remove("default");
-            if fields.get("type").is_some_and(Value::is_null) {
-                fields.shift_remove("type");
-            }
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// A parameter that may be absent is never null.
+fn without_null(field: &mut Value) {
+    if let Some(types) = field["type"].as_array_mut() {
+        types.retain(|kind| kind != "null");
+        if let [only] = &types[..] {
+            field["type"] = only.clone();
         }
     }
-    schema
+    if let Some(fields) = field.as_object_mut() {
+        fields.shift_remove("default");
+        if fields.get("type").is_some_and(Value::is_null) {
+            fields.shift_remove("type");
+        }
+    }
 }

@@ -113,7 +113,7 @@ fn requests(schemas: &mut Schemas) -> Vec<Operation> {
 
 fn configuration(schemas: &mut Schemas) -> Vec<Operation> {
     let large = DefaultBodyLimit::max(limits::CONFIG_BODY);
-    let yaml = "The text of a configuration file.";
+    let yaml = "A configuration, as `pointsman schema` describes it.";
     let seen = "The `ETag` of the version that the change is made to.";
     vec![
         read("/admin/v1/config", "getConfig", "The configuration in force", get(config::view))
@@ -126,7 +126,7 @@ fn configuration(schemas: &mut Schemas) -> Vec<Operation> {
             put(config::apply).layer(large),
         )
         .header("If-Match", seen, config::ETAG_PATTERN)
-        .text_body(config::YAML, yaml)
+        .yaml_body(config::YAML, yaml)
         .json::<config::Applied>("200", "It is in force", schemas)
         .refuses("409", "The file cannot be written, or could not be loaded")
         .refuses("412", "The file is another version by now")
@@ -142,7 +142,7 @@ fn configuration(schemas: &mut Schemas) -> Vec<Operation> {
             "Is a text right?",
             post(config::validate).layer(large),
         )
-        .text_body(config::YAML, yaml)
+        .yaml_body(config::YAML, yaml)
         .json::<config::Verdict>("200", "All errors, with places", schemas),
         operation(
             Method::POST,
@@ -151,7 +151,7 @@ fn configuration(schemas: &mut Schemas) -> Vec<Operation> {
             "What would a text change?",
             post(config::diff).layer(large),
         )
-        .text_body(config::YAML, yaml)
+        .yaml_body(config::YAML, yaml)
         .json::<config::DiffView>("200", "By meaning, not by line", schemas)
         .refuses("422", "The text is wrong"),
         read("/admin/v1/config/history", "listVersions", "Versions of the file", get(config::versions))

@@ -198,6 +198,7 @@ async fn a_difference_is_by_meaning() {
     assert!(changes.iter().any(|c| c == &json!({"path": "server.max_connections", "before": 9, "after": 8})));
     assert!(changes.iter().any(|c| c["path"] == "keys.0.sha256" && c["before"] == "ba7816bf…"));
     assert_eq!(changes.len(), 2);
+    admin.send("POST", "/admin/v1/config/diff", None, "").await.is(400, "invalid_body");
     admin.send("POST", "/admin/v1/config/diff", None, "a: [").await.is(422, "config_invalid");
 }
 

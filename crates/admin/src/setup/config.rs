@@ -259,8 +259,12 @@ fn if_match(headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
+/// An empty body is more likely a slip than the wish for an empty configuration.
 fn utf8(body: Result<Bytes, BytesRejection>) -> Result<String, Refusal> {
     let bytes = whole(body)?;
+    if bytes.is_empty() {
+        return Err(bad_body("the body is empty; for a configuration without anything send `{}`".into()));
+    }
     String::from_utf8(bytes.into()).map_err(|_| bad_body("the body is not UTF-8".into()))
 }
 
