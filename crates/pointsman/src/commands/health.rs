@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Health) -> Result<(), Failure> {
 }
 
 /// The same machine, where the server listens on all addresses.
-const fn reachable(listening: IpAddr) -> IpAddr {
+pub(crate) const fn reachable(listening: IpAddr) -> IpAddr {
     match listening {
         IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -8,6 +8,8 @@ use pointsman_config::domain::ProviderSource;
 use pointsman_config::{Deployment, Provider, Snapshot};
 use pointsman_providers::simulated;
 
+use crate::commands::health::reachable;
+
 /// Most model names in a row of the table.
 const SHOWN_MODELS: usize = 3;
 
@@ -36,7 +38,9 @@ impl fmt::Display for Banner<'_> {
             self.listening.iter().map(|address| format!("{scheme}://{address}")).collect();
         writeln!(f, "\nPointsman {} listens on {}\n", env!("CARGO_PKG_VERSION"), urls.join(" and "))?;
         self.providers(f)?;
-        let base = format!("{}/v1", urls.first().map_or("http://127.0.0.1:4180", String::as_str));
+        // Where it listens on all addresses, what is shown still has to be one.
+        let first = self.listening.first().map(|first| SocketAddr::new(reachable(first.ip()), first.port()));
+        let base = first.map_or("http://127.0.0.1:4180/v1".into(), |first| format!("{scheme}://{first}/v1"));
         let key = if self.snapshot.keys.is_empty() { "anything" } else { "YOUR_KEY" };
         writeln!(f, "Connect any OpenAI client:")?;
         writeln!(f, "  shell   export OPENAI_BASE_URL={base} OPENAI_API_KEY={key}")?;
