@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use pointsman_config::Deployment;
+use pointsman_config::{Deployment, Provider};
 use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
 use pointsman_providers::{ErrorInfo, classify};
@@ -33,8 +33,12 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How much of a provider's error message is passed on.
 const MAX_MESSAGE_CHARS: usize = 300;
+/// How much of a provider's own word for an error is kept.
+const MAX_KIND_CHARS: usize = 64;
+/// Shorter keys are no secrets, and would be found everywhere.
+const MIN_KEY_BYTES: usize = 8;
 /// Characters that are taken for one token where nothing was counted.
-const CHARS_PER_TOKEN: u64 = 4;
+pub(crate) const CHARS_PER_TOKEN: u64 = 4;
 
 /// An answer that can be shown.
 pub(crate) enum Opened {
@@ -238,7 +242,10 @@ async fn plain(
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
         }
-        Ok(Err(error)) => return Err(Failure::new(Outcome::Reset, "the answer broke off").because(error)),
+        Ok(Err(error)) => {
+            let malformed = error.downcast_ref().is_some_and(is_malformed);
+            return Err(broken(malformed, "the answer broke off").because(error));
+        }
         Err(_) => return Err(timed_out(Phase::Total)),
     };
     dispatch.settlement.meter.resume(dispatch.gateway.clock.now());
@@ -248,7 +255,7 @@ async fn plain(
     })?;
     if let Some(error) = &observed.error {
         let outcome = classify_body_error(&error_info(error));
-        return Err(Failure::new(outcome, quote(outcome, None, error)));
+        return Err(blamed(outcome, None, error, deployment));
     }
     let usage = observed.usage.unwrap_or_else(|| estimate(dispatch, &observed));
     let store = dispatch.route.store_bodies.then(|| dispatch.outgoing.body.clone());
@@ -297,12 +304,13 @@ pub(crate) async fn refusal(
         Ok(Ok(body)) => decode(&head.headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
         Ok(Err(_)) | Err(_) => Bytes::new(),
     };
+    let body = redacted(body, &deployment.provider);
     let error = parse_error(&body);
     let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now()) / 1_000_000;
     let now_unix = u64::try_from(now_unix).unwrap_or_default();
     let outcome = classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error));
-    let mut failure = Failure::new(outcome, quote(outcome, Some(head.status), &error));
+    let mut failure = blamed(outcome, Some(head.status), &error, deployment);
     if outcome == Outcome::ClientFault {
         failure.rejection = Some(Box::new(Rejection {
             deployment: deployment.clone(),
@@ -319,8 +327,46 @@ pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {
     ErrorInfo { type_: error.type_.as_deref(), code: error.code.as_deref(), message: Some(&error.message) }
 }
 
+/// A failure in the provider's own words, for the client alone: what is kept of it is its kind, because
+/// providers quote prompts.
+pub(crate) fn blamed(
+    outcome: Outcome,
+    status: Option<StatusCode>,
+    error: &UpstreamError,
+    deployment: &Deployment,
+) -> Failure {
+    let public = redacted(Bytes::from(quote(outcome, status, error)), &deployment.provider);
+    let mut kind = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
+    for word in [&error.type_, &error.code].into_iter().flatten() {
+        kind.push(' ');
+        kind.extend(word.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(MAX_KIND_CHARS));
+    }
+    Failure::new(outcome, String::from_utf8_lossy(&public).into_owned()).because(kind)
+}
+
+/// The same text without the provider's keys, which some servers repeat in their errors.
+fn redacted(text: Bytes, provider: &Provider) -> Bytes {
+    let mut text = text;
+    for value in &provider.auth {
+        let key = value.as_bytes().rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+        if key.len() < MIN_KEY_BYTES || memchr::memmem::find(&text, key).is_none() {
+            continue;
+        }
+        let mut clean = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for at in memchr::memmem::find_iter(&text, key) {
+            clean.extend_from_slice(&text[from..at]);
+            clean.extend_from_slice(b"[redacted]");
+            from = at + key.len();
+        }
+        clean.extend_from_slice(&text[from..]);
+        text = Bytes::from(clean);
+    }
+    text
+}
+
 /// The provider's words, short. Its words about our credentials may repeat them, so they stay here.
-pub(crate) fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
+fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
     let status = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
     if outcome == Outcome::Unauthorized {
         return format!("{status}, the provider refused Pointsman's key or the account has no credit");
@@ -348,11 +394,20 @@ pub(crate) fn send_failure(error: &SendError) -> Failure {
             };
             Failure::new(Outcome::Unreachable, public).because(error)
         }
-        SendError::Exchange(ExchangeError::Malformed(_)) => {
-            Failure::new(Outcome::Malformed, "the answer is not valid HTTP").because(error)
-        }
-        SendError::Exchange(_) => Failure::new(Outcome::Reset, "the connection broke").because(error),
+        SendError::Exchange(cause) => broken(is_malformed(cause), "the connection broke").because(error),
     }
+}
+
+/// An answer that ended before its end: against the rules of HTTP, or because the connection did.
+pub(crate) fn broken(malformed: bool, public: &'static str) -> Failure {
+    match malformed {
+        true => Failure::new(Outcome::Malformed, "the answer is not valid HTTP"),
+        false => Failure::new(Outcome::Reset, public),
+    }
+}
+
+pub(crate) const fn is_malformed(error: &ExchangeError) -> bool {
+    matches!(error, ExchangeError::Malformed(_))
 }
 
 pub(crate) fn timed_out(phase: Phase) -> Failure {

@@ -219,14 +219,14 @@ const FRAMING: &[Case] = &[
     (
         "trailers without end",
         || chunks(&format!("{}0\r\n{}", framed(), "x: y\r\n".repeat(100_000))),
-        Unavailable,
+        Malformed,
         Malformed,
     ),
-    ("a size that is no number", || chunks("xyz\r\n{}\r\n0\r\n\r\n"), Unavailable, Malformed),
-    ("a size beyond u64", || chunks("fffffffffffffffff\r\n{}"), Unavailable, Malformed),
-    ("a negative size", || chunks("-2\r\n{}\r\n0\r\n\r\n"), Unavailable, Malformed),
-    ("a size line without end", || chunks(&"0".repeat(100_000)), Unavailable, Malformed),
-    ("a chunk longer than its size", || chunks("1\r\n{}\r\n0\r\n\r\n"), Unavailable, Malformed),
+    ("a size that is no number", || chunks("xyz\r\n{}\r\n0\r\n\r\n"), Malformed, Malformed),
+    ("a size beyond u64", || chunks("fffffffffffffffff\r\n{}"), Malformed, Malformed),
+    ("a negative size", || chunks("-2\r\n{}\r\n0\r\n\r\n"), Malformed, Malformed),
+    ("a size line without end", || chunks(&"0".repeat(100_000)), Malformed, Malformed),
+    ("a chunk longer than its size", || chunks("1\r\n{}\r\n0\r\n\r\n"), Malformed, Malformed),
     ("chunks that stop", || chunks(&framed()), Unavailable, Malformed),
 ];
 
