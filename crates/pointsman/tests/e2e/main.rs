@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod admin;
 mod crash;
 mod engine;
 mod faults;

@@ -29,6 +29,8 @@ const LIMITED_MODEL: &str = "embed/smollm2-embed";
 pub(crate) struct Gateway {
     /// Where the data plane listens.
     pub(crate) address: SocketAddr,
+    /// Where the control plane listens.
+    pub(crate) admin: SocketAddr,
     /// The process, for signals.
     pub(crate) process: Running,
     folder: Folder,
@@ -84,7 +86,8 @@ impl Gateway {
         let binary = env!("CARGO_BIN_EXE_pointsman");
         let process = process::start(binary, ["serve", "--config", config.to_str().unwrap()], &[]).unwrap();
         process.wait_for_http(address, "/livez", PATIENCE).unwrap();
-        Self { address, process, folder }
+        process.wait_for_http(admin, "/livez", PATIENCE).unwrap();
+        Self { address, admin, process, folder }
     }
 
     /// kill -9; what it left behind.
@@ -96,6 +99,16 @@ impl Gateway {
     /// The base URL for clients.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// The credential of the control plane.
+    pub(crate) fn admin_token(&self) -> String {
+        fs::read_to_string(self.folder.data().join("admin.token")).unwrap().trim().to_owned()
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("pointsman.yaml")
     }
 
     /// POST with the key.

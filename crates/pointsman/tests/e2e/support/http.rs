@@ -67,6 +67,21 @@ pub(crate) async fn post(
     send(address, request.body(Full::from(body.to_string()))?).await
 }
 
+/// Any method, with headers and a body of text.
+pub(crate) async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let mut request = Request::builder().method(method).uri(path).header("host", address.to_string());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(address, request.body(Full::from(body.to_owned())).unwrap()).await.unwrap()
+}
+
 async fn send(
     address: SocketAddr,
     request: Request<Full<Bytes>>,
@@ -109,7 +124,7 @@ impl Answer {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 let event = String::from_utf8(event).unwrap();
-                match event.trim_end().strip_prefix("data:") {
+                match event.lines().find_map(|line| line.strip_prefix("data:")) {
                     Some(data) => return Ok(Some(data.trim_start().to_owned())),
                     // A comment: keep-alive.
                     None => continue,

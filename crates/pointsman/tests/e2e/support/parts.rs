@@ -18,6 +18,8 @@ pub(crate) struct Parts {
     pub(crate) python: PathBuf,
     /// The folder with the OpenAI SDK for Node.
     pub(crate) node_modules: PathBuf,
+    /// Schemathesis, which checks an API against its OpenAPI document.
+    pub(crate) schemathesis: PathBuf,
 }
 
 /// The parts, installed on the first call where they are absent.
@@ -37,6 +39,7 @@ pub(crate) fn parts() -> &'static Parts {
             model: place("model"),
             python: place("python"),
             node_modules: place("node_modules"),
+            schemathesis: place("schemathesis"),
         }
     })
 }
