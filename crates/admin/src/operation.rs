@@ -88,8 +88,11 @@ impl Operation {
 
     /// An answer of text.
     pub(crate) fn text(mut self, status: &str, description: &str, media: &str) -> Self {
-        let schema =
-            if media.ends_with("yaml") { json!({"type": ["object", "null"]}) } else { json!({"type": "string"}) };
+        let schema = if media.ends_with("yaml") {
+            json!({"type": ["object", "null"]})
+        } else {
+            json!({"type": "string"})
+        };
         let content = json!({media: {"schema": schema}});
         self.answers.insert(status.into(), json!({"description": description, "content": content}));
         self

@@ -128,7 +128,12 @@ fn section(tree: &Node) -> Option<(usize, Vec<(usize, String)>)> {
         Value::List(items) => items.as_slice(),
         _ => &[],
     };
-    let id = |item: &Node| plain(item)["id"].as_str().unwrap_or_default().to_owned();
+    // Plain scalars are texts here, `7` as well.
+    let id = |item: &Node| match plain(item).get("id") {
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
     let line = |line: u32| (line as usize).saturating_sub(1);
     let items = items.iter().map(|item| (line(item.place.line), id(item))).collect();
     Some((line(entry.key.place.line), items))
@@ -242,6 +247,13 @@ mod tests {
         }
         assert_eq!(remove_key("keys: [{id: a, sha256: x}]\n", "a"), Err(EditError::Unusual));
         assert_eq!(add_key("a: [", &key("b")), Err(EditError::Unreadable));
+    }
+
+    #[test]
+    fn an_id_of_digits_is_an_id() {
+        let text = "keys:\n  - id: 7\n    sha256: x\n";
+        assert_eq!(add_key(text, &key("7")), Err(EditError::Taken));
+        assert_eq!(remove_key(text, "7").as_deref(), Ok("keys:\n"));
     }
 
     #[test]

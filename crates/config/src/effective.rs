@@ -23,7 +23,9 @@ pub fn effective(input: &Input<'_>) -> Result<Json, ConfigErrors> {
     let mut shown = root.map_or(Json::Null, |root| json(&root));
     for key in shown.get_mut("keys").and_then(Json::as_array_mut).into_iter().flatten() {
         if let Some(hash) = key.get_mut("sha256") {
-            let fingerprint: String = hash.as_str().unwrap_or_default().chars().take(FINGERPRINT).collect();
+            // Digits alone read as a number.
+            let text = hash.as_str().map_or_else(|| hash.to_string(), str::to_owned);
+            let fingerprint: String = text.chars().take(FINGERPRINT).collect();
             *hash = Json::String(format!("{fingerprint}…"));
         }
     }
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn overrides_are_in_and_secrets_are_not() {
-        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
         let text = format!(
             "server: {{max_body: 1MiB, max_connections: 9}}\nkeys:\n  - id: a\n    sha256: {hash}\n\
              providers:\n  x:\n    base_url: https://me:hunter2@host/v1\n    keys: {{env: X_KEY}}\n    \
@@ -110,7 +112,7 @@ mod tests {
         );
         let shown = shown(&text, &[("POINTSMAN__SERVER__MAX_CONNECTIONS", "7"), ("X_KEY", "hunter2")]);
         assert_eq!(shown["server"], json!({"max_body": "1MiB", "max_connections": 7}));
-        assert_eq!(shown["keys"][0]["sha256"], "ba7816bf…");
+        assert_eq!(shown["keys"][0]["sha256"], "9f86d081…");
         let provider = &shown["providers"]["x"];
         assert_eq!(provider["keys"], json!({"env": "X_KEY"}));
         assert_eq!(provider["headers"]["x-key"], json!({"env": "K"}));
