@@ -8,6 +8,7 @@ pub mod error;
 pub mod ids;
 pub mod model;
 pub mod money;
+pub mod objects;
 pub mod outcome;
 pub mod principal;
 pub mod record;

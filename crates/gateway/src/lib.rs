@@ -22,11 +22,12 @@ mod stream;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use pointsman_config::Snapshot;
+use pointsman_core::objects::ObjectOwners;
 use pointsman_core::{Clock, Principal, RequestIds};
 use pointsman_resilience::FailureTable;
 use pointsman_telemetry::Metrics;
@@ -56,6 +57,8 @@ pub struct Gateway {
     pub(crate) leftovers: TaskTracker,
     /// Wrong keys by address.
     pub(crate) failures: FailureTable,
+    /// Whose files and batches are whose; without it there are none.
+    pub(crate) objects: OnceLock<Arc<dyn ObjectOwners>>,
     /// Whether the log has already said that a vendor's key was sent to a server without keys.
     pub(crate) warned_of_vendor_key: AtomicBool,
 }
@@ -89,8 +92,14 @@ impl Gateway {
             local: Arc::default(),
             leftovers: TaskTracker::new(),
             failures: FailureTable::default(),
+            objects: OnceLock::new(),
             warned_of_vendor_key: AtomicBool::new(false),
         })
+    }
+
+    /// Serves files and batches, whose owners are kept here. The first call counts.
+    pub fn keep_objects(&self, owners: Arc<dyn ObjectOwners>) {
+        let _ = self.objects.set(owners);
     }
 
     /// The service for one connection, whose far end is `peer`.

@@ -86,6 +86,8 @@ impl<'a> Endpoint<'a> {
             "/" => Self::Home,
             "/livez" => Self::Live,
             "/readyz" => Self::Ready,
+            _ if is_below(path, "/v1/files") => Self::Operation(Operation::Files),
+            _ if is_below(path, "/v1/batches") => Self::Operation(Operation::Batches),
             _ => match path.strip_prefix("/v1/models/") {
                 Some(id) if !id.is_empty() => Self::Model(id),
                 _ => Self::Unknown,
@@ -95,11 +97,16 @@ impl<'a> Endpoint<'a> {
 
     fn allows(self, method: &Method) -> bool {
         match self {
+            Self::Operation(Operation::Files | Operation::Batches) => true,
             Self::Operation(_) => *method == Method::POST,
             Self::Unknown => true,
             _ => *method == Method::GET || *method == Method::HEAD,
         }
     }
+}
+
+fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {

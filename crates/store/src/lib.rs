@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod conformance;
 pub mod memory;
+pub mod objects;
 pub mod options;
 pub mod reader;
 pub mod sink;
@@ -20,6 +21,7 @@ mod schema;
 
 pub use audit::SqliteAudit;
 pub use memory::MemoryStore;
+pub use objects::SqliteObjects;
 pub use options::{Retention, StoreOptions};
 pub use reader::SqliteReader;
 pub use sink::{SinkStats, SqliteSink};

@@ -116,7 +116,7 @@ fn refused(context: String, reason: impl Into<String>) -> StoreError {
 }
 
 /// Records tell who asked what: the file is for its owner. SQLite gives its side files the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }

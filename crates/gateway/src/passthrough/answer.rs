@@ -1,15 +1,16 @@
 //! The answer's head, for relayed operations: what a plain chat answer says of itself, these say too.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use pointsman_core::Outcome;
 
 use crate::body::ResponseBody;
-use crate::headers;
 use crate::passthrough::exchange::{Answered, Open, Whole};
 use crate::passthrough::relay::RelayDriver;
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::{attempt, deliver};
 use crate::settlement::Settlement;
+use crate::{errors, headers};
 
 /// What describes a body and goes with it.
 const DESCRIBING: [HeaderName; 4] =
@@ -20,6 +21,8 @@ pub(crate) enum Opened {
     Answered(Answered),
     /// The provider's own refusal.
     Rejected(attempt::Opened),
+    /// JSON of Pointsman's own: nobody had to be asked.
+    Own(Bytes),
 }
 
 /// Turns what was opened into a response.
@@ -28,6 +31,7 @@ pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBo
         Opened::Answered(Answered::Whole(answer)) => whole(dispatch.into_settlement(), answer),
         Opened::Answered(Answered::Open(answer)) => open(dispatch, *answer),
         Opened::Rejected(rejection) => deliver::deliver(dispatch, rejection),
+        Opened::Own(body) => own(dispatch.into_settlement(), body),
     }
 }
 
@@ -54,6 +58,17 @@ fn whole(mut settlement: Settlement, answer: Whole) -> Response<ResponseBody> {
         }
     }
     out.insert(headers::OVERHEAD_US, HeaderValue::from(settlement.meter.overhead_us(settlement.now())));
+    response
+}
+
+fn own(mut settlement: Settlement, body: Bytes) -> Response<ResponseBody> {
+    let length = body.len() as u64;
+    settlement.update(|record| record.response_bytes = length);
+    settlement.end(Outcome::Success, StatusCode::OK.as_u16(), None);
+    let mut response = errors::json(StatusCode::OK, body);
+    if let Some(record) = settlement.record() {
+        headers::insert_request_id(response.headers_mut(), record.id);
+    }
     response
 }
 

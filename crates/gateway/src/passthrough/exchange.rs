@@ -19,6 +19,15 @@ use crate::pipeline::dispatch::Dispatch;
 /// Longest JSON answer that is held, in bytes: a dozen large images.
 const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
 
+/// What becomes of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// JSON is read whole, so that a broken one can be asked for again; all else is passed on as it comes.
+    JsonHeld,
+    /// Everything is passed on as it comes.
+    Relayed,
+}
+
 /// An answer that can be shown.
 pub(crate) enum Answered {
     Whole(Whole),
@@ -31,7 +40,7 @@ pub(crate) struct Whole {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    usage: Option<Usage>,
+    pub(crate) usage: Option<Usage>,
 }
 
 /// An answer whose body is still to come. Its attempt ends with it.
@@ -48,12 +57,12 @@ pub(crate) fn begin(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) {
     dispatch.settlement.begin_attempt(deployment, now);
 }
 
-/// Sends `request` and waits for something to show. JSON is read whole, so that a broken one can be asked
-/// for again; all else is passed on as it comes.
+/// Sends `request` and waits for something to show.
 pub(crate) async fn send(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
     request: Request<RequestBody>,
+    answers: Answers,
 ) -> Result<Answered, Failure> {
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
     let sending = deployment.provider.upstream.send(request);
@@ -67,7 +76,7 @@ pub(crate) async fn send(
     if !response.status().is_success() {
         return Err(refusal(dispatch, deployment, response).await);
     }
-    if is_json(response.headers()) {
+    if answers == Answers::JsonHeld && is_json(response.headers()) {
         return whole(dispatch, deployment, response).await.map(Answered::Whole);
     }
     let (head, body) = response.into_parts();

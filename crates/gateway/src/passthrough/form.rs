@@ -15,7 +15,7 @@ use crate::body::ResponseBody;
 use crate::budget::ByteLease;
 use crate::errors;
 use crate::passthrough::answer::{self, Opened};
-use crate::passthrough::exchange::{self, Answered};
+use crate::passthrough::exchange::{self, Answered, Answers};
 use crate::passthrough::request::request as head_of;
 use crate::passthrough::upload::{SharedUpload, Upload, UploadLimits};
 use crate::pipeline::attempt::Failure;
@@ -121,7 +121,7 @@ async fn open(
         let mut request = head_of(dispatch, &deployment, Method::POST, target, turn);
         request.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
         *request.body_mut() = upload.body(&deployment.key.model);
-        let result = exchange::send(dispatch, &deployment, request).await;
+        let result = exchange::send(dispatch, &deployment, request, Answers::JsonHeld).await;
         let failure = match sent(dispatch, &deployment, upload, result)? {
             Ok(answered) => return Ok(Opened::Answered(answered)),
             Err(failure) => failure,

@@ -13,7 +13,7 @@ use crate::Gateway;
 use crate::body::ResponseBody;
 use crate::errors;
 use crate::passthrough::answer;
-use crate::passthrough::exchange;
+use crate::passthrough::exchange::{self, Answers};
 use crate::pipeline::dispatch::{Dispatch, Outgoing};
 use crate::pipeline::{admit, attempt, plan, read, refuse};
 
@@ -64,7 +64,7 @@ async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
             Ok(mut request) => {
                 // Speech is no JSON.
                 request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-                exchange::send(dispatch, &deployment, request).await
+                exchange::send(dispatch, &deployment, request, Answers::JsonHeld).await
             }
             Err(failure) => Err(failure),
         };

@@ -2,12 +2,13 @@
 //! headers as a chat request.
 //!
 //! [`json`] takes a JSON body and may try again; [`form`] streams an [`upload`] and may not; [`exchange`] is one upstream call of any of these;
-//! [`relay`] passes on answers that are not held.
+//! [`objects`] are files and batches, [`relay`] passes on answers that are not held.
 
 mod answer;
 mod exchange;
 mod form;
 mod json;
+mod objects;
 pub(crate) mod relay;
 mod request;
 mod upload;
@@ -34,6 +35,7 @@ pub(crate) async fn run(
         | Operation::Translation
         | Operation::ImageEdit
         | Operation::ImageVariation => form::run(&gateway, peer, operation, request).await,
+        Operation::Files | Operation::Batches => objects::run(&gateway, peer, operation, request).await,
         _ => json::run(&gateway, peer, operation, request).await,
     }
 }

@@ -19,6 +19,7 @@ use pointsman_config::{ConfigFile, Environment, Input, Snapshot, prepare};
 use pointsman_core::store::RecordSink;
 use pointsman_core::{Clock, RequestRecord};
 use pointsman_gateway::{Gateway, Recorder, SimulatedConnect};
+use pointsman_store::SqliteObjects;
 use pointsman_telemetry::Metrics;
 use pointsman_testkit::fakes::CollectingSink;
 use pointsman_testkit::mock::{Mock, MockServer};
@@ -118,6 +119,7 @@ impl Setup {
         let (recorder, _thread) = Recorder::with_queue(self.queue, self.sinks, metrics.clone()).unwrap();
         let drain = Drain::default();
         let gateway = Gateway::new(snapshots.clone(), clock, recorder, metrics.clone(), drain.clone());
+        gateway.keep_objects(Arc::new(SqliteObjects::in_memory().unwrap()));
         let service = gateway.clone();
         let server = tokio::spawn(serve(
             net.listen(GATEWAY),

@@ -18,6 +18,7 @@ mod hostile;
 mod hostile_upstreams;
 mod limits;
 mod names;
+mod objects;
 mod passthrough;
 mod paths;
 mod plain;

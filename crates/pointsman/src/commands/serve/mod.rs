@@ -21,7 +21,7 @@ use pointsman_core::Clock;
 use pointsman_core::store::RecordSink;
 use pointsman_gateway::{Gateway, Recorder, RecorderThread, SimulatedConnect};
 use pointsman_providers::vendors;
-use pointsman_store::{Retention, SqliteSink, StoreOptions};
+use pointsman_store::{Retention, SqliteObjects, SqliteSink, StoreOptions};
 use pointsman_telemetry::{AccessLog, Metrics, init_logging};
 use pointsman_transport::connect::TcpConnect;
 use pointsman_transport::{Drain, Edge, ServeOptions, Upstreams, serve_edge, tls};
@@ -44,6 +44,8 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Most header fields of a request.
 const MAX_HEADERS: usize = 100;
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+/// The file of who owns which file and batch, in the data folder.
+const OBJECTS: &str = "objects.db";
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(args: &cli::Serve) -> Result<ExitCode, Failure> {
@@ -82,6 +84,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
 
     let drain = Drain::default();
     let gateway = Gateway::new(world.current().clone(), clock, recorder, metrics.clone(), drain.clone());
+    gateway.keep_objects(Arc::new(SqliteObjects::open(data_dir.join(OBJECTS))?));
     let mut servers = JoinSet::new();
     let options = ServeOptions {
         connections: Arc::new(Semaphore::new(settings.server.max_connections)),
