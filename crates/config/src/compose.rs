@@ -78,6 +78,14 @@ pub fn prepare(
     let tls = check.identity(&root.server.0, previous, &mut warnings);
     let mut settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
     settings.exporters = check.exporters(&root.telemetry.0, root.exporters.0);
+    warnings.extend(keep_what_runs(&mut settings, previous));
+    // Also where the file now says otherwise: the sockets that are open stay open until the next start.
+    if previous.is_some()
+        && !has_keys
+        && let Some(open) = settings.server.listen.iter().find(|a| !a.ip().to_canonical().is_loopback())
+    {
+        check.refuse_running_open(*open);
+    }
     let specs = parts::providers(&mut check, root.providers.0, input, &settings);
     let egresses = previous.map(|previous| previous.egresses.clone()).unwrap_or_default();
     let ways = parts::Ways { usual: upstreams, others: &egresses, all: check.way_of_all(&root.upstreams.0) };
@@ -100,7 +108,6 @@ pub fn prepare(
     let pricing = Pricing::new();
     let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
     let deployments = parts::deployments(&resolver, &providers, pricing, previous);
-    warnings.extend(restart_needed(&settings, previous));
     files.extend(settings.server.tls.iter().flat_map(ServerFiles::paths).cloned());
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
@@ -129,20 +136,34 @@ fn failure(cx: &mut Context) -> ConfigErrors {
     }
 }
 
-/// What a reload does not change.
-fn restart_needed(settings: &Settings, previous: Option<&Snapshot>) -> Vec<String> {
+/// What a reload does not change stays as it runs; where the file says otherwise, that is told.
+fn keep_what_runs(settings: &mut Settings, previous: Option<&Snapshot>) -> Vec<String> {
     let Some(old) = previous.map(|previous| &previous.settings) else { return Vec::new() };
-    let changed = [
-        ("server.listen", settings.server.listen != old.server.listen),
-        ("server.admin", settings.server.admin != old.server.admin),
-        ("server.tls", settings.server.tls.is_some() != old.server.tls.is_some()),
-        ("server.http2", settings.server.tls.is_none() && settings.server.http2 != old.server.http2),
-        ("server.max_connections", settings.server.max_connections != old.server.max_connections),
-        ("server.header_timeout", settings.server.header_timeout != old.server.header_timeout),
-        ("data", settings.data != old.data),
-        ("log", settings.log != old.log),
-        ("exporters", settings.exporters != old.exporters),
-    ];
-    let changed = changed.iter().filter(|(_, changed)| *changed);
-    changed.map(|(key, _)| format!("`{key}` changed and takes effect at the next start")).collect()
+    let mut changed = Vec::new();
+    let (new, running) = (&mut settings.server, &old.server);
+    keep(&mut new.listen, &running.listen, "server.listen", &mut changed);
+    keep(&mut new.admin, &running.admin, "server.admin", &mut changed);
+    keep(&mut new.max_connections, &running.max_connections, "server.max_connections", &mut changed);
+    keep(&mut new.header_timeout, &running.header_timeout, "server.header_timeout", &mut changed);
+    if new.tls.is_some() != running.tls.is_some() {
+        new.tls.clone_from(&running.tls);
+        changed.push("server.tls");
+    }
+    if running.tls.is_none() {
+        keep(&mut new.http2, &running.http2, "server.http2", &mut changed);
+    }
+    keep(&mut settings.data, &old.data, "data", &mut changed);
+    keep(&mut settings.log, &old.log, "log", &mut changed);
+    keep(&mut settings.exporters, &old.exporters, "exporters", &mut changed);
+    let told = changed
+        .iter()
+        .map(|key| format!("`{key}` differs from what runs and takes effect at the next start"));
+    told.collect()
+}
+
+fn keep<T: Clone + PartialEq>(new: &mut T, running: &T, key: &'static str, changed: &mut Vec<&'static str>) {
+    if new != running {
+        new.clone_from(running);
+        changed.push(key);
+    }
 }

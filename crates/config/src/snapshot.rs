@@ -84,7 +84,9 @@ impl Snapshot {
         if let Some(known) = dynamic.get(&key) {
             return Some(Arc::clone(known));
         }
-        let deployment = Arc::new(self.pricing.deployment(key.clone(), provider));
+        let mut deployment = self.pricing.deployment(key.clone(), provider);
+        deployment.listed = deployment.mode.is_some();
+        let deployment = Arc::new(deployment);
         if dynamic.len() < MAX_DYNAMIC {
             dynamic.insert(key, Arc::clone(&deployment));
         }

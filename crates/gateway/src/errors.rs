@@ -19,7 +19,9 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::UpstreamRejected => StatusCode::BAD_REQUEST,
         ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
         ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => StatusCode::FORBIDDEN,
-        ErrorCode::ModelNotFound | ErrorCode::ObjectNotFound | ErrorCode::UnknownPath => StatusCode::NOT_FOUND,
+        ErrorCode::ModelNotFound | ErrorCode::ObjectNotFound | ErrorCode::UnknownPath => {
+            StatusCode::NOT_FOUND
+        }
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::BodyTimeout => StatusCode::REQUEST_TIMEOUT,

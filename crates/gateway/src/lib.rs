@@ -21,9 +21,10 @@ mod simulated;
 mod stream;
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use pointsman_config::Snapshot;
@@ -79,8 +80,8 @@ impl Gateway {
         metrics: Arc<Metrics>,
         drain: Drain,
     ) -> Arc<Self> {
-        // Differs between processes that share a store, so that their ids do.
-        let node = u64::from(std::process::id());
+        // Drawn, because processes in containers all have the same id of their own.
+        let node = RandomState::new().build_hasher().finish();
         Arc::new(Self {
             world,
             clock,

@@ -6,6 +6,11 @@ use http::HeaderValue;
 use pointsman_config::Deployment;
 use pointsman_telemetry::{DeploymentMetrics, Metrics};
 
+/// The series of models that nobody but a caller knows.
+const OTHER: &str = "other";
+/// Longer names are cut in headers.
+const MAX_HEADER_CHARS: usize = 200;
+
 /// Ready-made parts of answers, and counters.
 #[derive(Debug)]
 pub(crate) struct Live {
@@ -18,7 +23,11 @@ impl Live {
     /// What is kept with `deployment`.
     pub(crate) fn of<'a>(deployment: &'a Deployment, metrics: &Metrics) -> Option<&'a Self> {
         deployment.state.get_or_init(|| Self {
-            metrics: metrics.deployment(&deployment.key.provider, &deployment.key.model),
+            // What callers make up gets no series of its own: there would be no end to them.
+            metrics: metrics.deployment(
+                &deployment.key.provider,
+                if deployment.listed { &deployment.key.model } else { OTHER },
+            ),
             model_header: header(&deployment.key.model),
             provider_header: header(&deployment.key.provider),
         })
@@ -27,7 +36,10 @@ impl Live {
 
 /// Names may hold what headers cannot: such characters are shown as `?`.
 fn header(text: &str) -> HeaderValue {
-    let visible: String =
-        text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    let visible: String = text
+        .chars()
+        .take(MAX_HEADER_CHARS)
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .collect();
     HeaderValue::try_from(visible).unwrap_or(HeaderValue::from_static("?"))
 }

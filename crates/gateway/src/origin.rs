@@ -1,11 +1,32 @@
 //! Without keys only the user's own programs may call: the guard against web pages that would spend
 //! the user's money (cross-site requests and DNS rebinding).
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use pointsman_core::{ErrorCode, PublicError};
 
-/// Refuses a request whose `Host` is not a loopback name, or whose `Origin` is not of this machine.
-pub(crate) fn check(headers: &HeaderMap, uri: &Uri) -> Result<(), PublicError> {
+/// What proxies add: who they speak for is not this machine's user, whatever address they call from.
+const FORWARDED_FOR: [HeaderName; 3] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
+/// Set by browsers and out of reach of scripts (W3C Fetch Metadata).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses a request that does not come from this machine: by its address, by a proxy's word, by a `Host`
+/// that is no loopback name, or by an `Origin` elsewhere.
+pub(crate) fn check(peer: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<(), PublicError> {
+    if !peer.to_canonical().is_loopback() || FORWARDED_FOR.iter().any(|name| headers.contains_key(name)) {
+        return Err(PublicError::new(
+            ErrorCode::ForbiddenOrigin,
+            "without client keys only this machine's own programs are served; make a key with `pointsman keys new`",
+        ));
+    }
+    if headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site") {
+        return Err(PublicError::new(
+            ErrorCode::ForbiddenOrigin,
+            "without client keys web pages of other origins are refused; make a key with `pointsman keys new`",
+        ));
+    }
     let host = headers.get(header::HOST).map(|value| value.to_str().unwrap_or_default());
     // A target may be a whole URL: then its host is the one that counts (RFC 9112, 3.2.2), and both are looked at.
     let target = uri.authority().map(http::uri::Authority::as_str);
@@ -41,7 +62,7 @@ fn is_loopback(authority: &str) -> bool {
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -54,7 +75,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        check(&headers, &Uri::from_static("/v1/models")).is_ok()
+        check([127, 0, 0, 1].into(), &headers, &Uri::from_static("/v1/models")).is_ok()
     }
 
     #[test]
@@ -66,6 +87,32 @@ mod tests {
             ["example.com", "127.0.0.1.nip.io", "10.0.0.1:4180", "localhost.evil.com", "", "a@127.0.0.1"];
         for host in foreign {
             assert!(!verdict(host, None), "{host}");
+        }
+    }
+
+    #[test]
+    fn callers_from_elsewhere_are_refused_whatever_they_say() {
+        let verdict = |peer: &str, extra: &[(&'static str, &str)]| {
+            let mut headers: HeaderMap = extra
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+                .collect();
+            headers.insert(header::HOST, "localhost:4180".parse().unwrap());
+            check(peer.parse().unwrap(), &headers, &Uri::from_static("/v1/models")).is_ok()
+        };
+        for near in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
+            assert!(verdict(near, &[("sec-fetch-site", "same-origin")]), "{near}");
+        }
+        for far in ["192.0.2.2", "10.0.0.1", "fe80::1", "::ffff:192.0.2.2"] {
+            assert!(!verdict(far, &[]), "{far}");
+        }
+        for told in [
+            ("x-forwarded-for", "203.0.113.9"),
+            ("forwarded", "for=192.0.2.1"),
+            ("x-real-ip", "192.0.2.1"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            assert!(!verdict("127.0.0.1", &[told]), "{told:?}");
         }
     }
 

@@ -123,15 +123,13 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
             pipeline::run(&gateway, peer, operation, request).await
         }
         // Boxed: these are few, and their future would make everybody's larger.
-        Endpoint::Operation(operation) => {
-            Box::pin(passthrough::run(gateway, peer, operation, request)).await
-        }
+        Endpoint::Operation(operation) => Box::pin(passthrough::run(gateway, peer, operation, request)).await,
         Endpoint::Models => handlers::models::list(&gateway, peer, &request.into_parts().0),
         Endpoint::Model(id) => {
             let id = id.to_owned();
             handlers::models::one(&gateway, peer, &request.into_parts().0, &id)
         }
-        Endpoint::Home => handlers::home::page(&gateway, &request.into_parts().0),
+        Endpoint::Home => handlers::home::page(&gateway, peer, &request.into_parts().0),
         Endpoint::Live => handlers::health::live(),
         Endpoint::Ready => handlers::health::ready(&gateway),
         Endpoint::Unknown => handlers::unknown::not_found(&request.into_parts().0),

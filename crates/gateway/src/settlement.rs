@@ -8,8 +8,8 @@ use bytes::Bytes;
 use pointsman_config::Deployment;
 use pointsman_core::record::{Bodies, TraceContext};
 use pointsman_core::{
-    AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, PublicError, RequestId, RequestRecord, Usage,
-    UsageSource,
+    AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, Phase, PublicError, RequestId, RequestRecord,
+    Usage, UsageSource,
 };
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use crate::Gateway;
 use crate::budget::ByteLease;
 use crate::live::Live;
 use crate::meter::{Meter, micros};
+use crate::pipeline::attempt::CHARS_PER_TOKEN;
 use crate::recorder::RecordPermit;
 
 /// The accounts of one request. Whoever owns it at the end settles by dropping it.
@@ -126,6 +127,7 @@ impl Settlement {
         now: Instant,
     ) {
         let Some(OpenAttempt { deployment, started, mut attempt }) = self.open.take() else { return };
+        let usage = if usage.source == UsageSource::Unknown { self.presumed(outcome) } else { usage };
         attempt.duration_us = micros(now.saturating_duration_since(started));
         attempt.outcome = outcome;
         attempt.usage = usage;
@@ -144,6 +146,29 @@ impl Settlement {
             };
             record.attempts.push(attempt);
         });
+    }
+
+    /// What an attempt of which no usage is known used. A provider that refused did nothing; one that was
+    /// given up, or that broke off, may well bill the prompt that it had: an estimate, never a zero.
+    fn presumed(&self, outcome: Outcome) -> Usage {
+        let worked = matches!(
+            outcome,
+            Outcome::Cancelled
+                | Outcome::Reset
+                | Outcome::Malformed
+                | Outcome::Timeout(
+                    Phase::FirstByte | Phase::FirstToken | Phase::BetweenChunks | Phase::Total
+                )
+        );
+        let Some(record) = self.record().filter(|_| worked) else { return Usage::default() };
+        match record.operation {
+            Operation::Chat | Operation::TextCompletion | Operation::Embeddings => Usage {
+                input: record.request_bytes.div_ceil(CHARS_PER_TOKEN),
+                source: UsageSource::Estimated,
+                ..Usage::default()
+            },
+            _ => Usage::default(),
+        }
     }
 
     /// What the last attempt cost is not known, and so neither is the sum.
@@ -197,6 +222,8 @@ impl Drop for Settlement {
     fn drop(&mut self) {
         if self.open.is_some() {
             self.end_attempt(Outcome::Cancelled, Usage::default(), None, self.gateway.clock.now());
+            let used = self.record().and_then(|record| record.attempts.last()).map(|attempt| attempt.usage);
+            self.update(|record| record.usage = used.unwrap_or_default());
         }
         let Some(mut record) = self.record.take() else { return };
         let now = self.gateway.clock.now();

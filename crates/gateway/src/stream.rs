@@ -106,7 +106,7 @@ async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { continue };
                 let pushed = start.observer.push(chunk, &mut start.held);
-                if let Some(failure) = error_inside(start.observer.observed()) {
+                if let Some(failure) = error_inside(start.observer.observed(), &start.deployment) {
                     return Err(failure);
                 }
                 pushed.map_err(|fault| {
@@ -119,7 +119,7 @@ async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
             }
             None => {
                 start.observer.finish(&mut start.held);
-                if let Some(failure) = error_inside(start.observer.observed()) {
+                if let Some(failure) = error_inside(start.observer.observed(), &start.deployment) {
                     return Err(failure);
                 }
                 if !start.observer.observed().complete() {
@@ -134,10 +134,10 @@ async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
     Ok(())
 }
 
-fn error_inside(observed: &Observed) -> Option<Failure> {
+fn error_inside(observed: &Observed, deployment: &Deployment) -> Option<Failure> {
     let error = observed.error.as_ref()?;
     let outcome = classify_body_error(&attempt::error_info(error));
-    Some(Failure::new(outcome, attempt::quote(outcome, None, error)))
+    Some(attempt::blamed(outcome, None, error, deployment))
 }
 
 /// Drives a committed stream. Owns the request's accounts: dropping it settles them.
@@ -256,7 +256,7 @@ impl Inner {
                 if self.start.observer.observed().done {
                     self.timer.as_mut().reset(self.last_chunk + AFTER_DONE);
                 }
-                if let Some(failure) = error_inside(self.start.observer.observed()) {
+                if let Some(failure) = error_inside(self.start.observer.observed(), &self.start.deployment) {
                     self.interrupt(&failure, out);
                 } else if let Err(fault) = pushed {
                     let failure = Failure::new(Outcome::Malformed, "the stream could not be understood");

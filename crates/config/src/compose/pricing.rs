@@ -42,6 +42,7 @@ impl Pricing {
             },
             price_version: self.version,
             context_length: entry.as_ref().and_then(|entry| entry.max_input),
+            listed: true,
             mode: entry.map(|entry| entry.mode),
             state: Slot::default(),
             key,

@@ -28,6 +28,8 @@ pub struct Deployment {
     pub price_version: u32,
     /// In tokens, where known.
     pub context_length: Option<u32>,
+    /// Named in the configuration, the catalogue or an engine's list; else only a caller's word.
+    pub listed: bool,
     /// What it is for, where known.
     pub mode: Option<Mode>,
     /// Live state and resolved metric handles; filled by the gateway.

@@ -75,7 +75,7 @@ fn exporters_take_effect_at_the_next_start() {
     let before = world.sound("");
     assert!(before.settings.exporters.is_empty());
     let after = world.prepare(EVERY_KIND, Some(&before)).unwrap();
-    let warning = "`exporters` changed and takes effect at the next start";
+    let warning = "`exporters` differs from what runs and takes effect at the next start";
     assert!(after.warnings.iter().any(|told| told == warning), "{:?}", after.warnings);
 }
 

@@ -41,7 +41,7 @@ fn what_a_reload_cannot_change_is_a_warning() {
     let first = world.sound(BEFORE);
     let text = format!("{BEFORE}server: {{ admin: '127.0.0.1:1', max_body: 1MiB }}");
     let second = world.prepare(&text, Some(&first)).unwrap();
-    assert_eq!(second.warnings, ["`server.admin` changed and takes effect at the next start"]);
+    assert_eq!(second.warnings, ["`server.admin` differs from what runs and takes effect at the next start"]);
     assert_eq!(second.settings.server.max_body_bytes, 1 << 20);
 }
 

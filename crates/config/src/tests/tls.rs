@@ -95,9 +95,14 @@ fn what_needs_a_start_is_said() {
     let (world, text) = (World::new(&[]), yaml(folder.path()));
     let plain = world.sound("");
     let encrypted = world.prepare(&text, Some(&plain)).unwrap();
-    assert_eq!(encrypted.warnings, ["`server.tls` changed and takes effect at the next start"]);
-    let off = world.prepare(&format!("{text}  http2: off\n"), Some(&encrypted)).unwrap();
+    assert_eq!(
+        encrypted.warnings,
+        ["`server.tls` differs from what runs and takes effect at the next start"]
+    );
+    assert!(encrypted.settings.server.tls.is_none(), "what runs is what is shown");
+    let restarted = world.prepare(&text, None).unwrap();
+    let off = world.prepare(&format!("{text}  http2: off\n"), Some(&restarted)).unwrap();
     assert_eq!(off.warnings, Vec::<String>::new(), "ALPN follows at once");
     let always = world.prepare("server: { http2: always }", Some(&plain)).unwrap();
-    assert_eq!(always.warnings, ["`server.http2` changed and takes effect at the next start"]);
+    assert_eq!(always.warnings, ["`server.http2` differs from what runs and takes effect at the next start"]);
 }

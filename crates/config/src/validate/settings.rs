@@ -115,6 +115,16 @@ impl Checker<'_> {
         self.cx.fail_hint::<()>(place, message, hint);
     }
 
+    /// A reload without keys while a socket is open to others.
+    pub(crate) fn refuse_running_open(&mut self, address: SocketAddr) {
+        let message =
+            format!("this server listens on {address}: without keys everyone could spend your money");
+        let hint = "add a key (`pointsman keys new`), or restart with a loopback address in `server.listen`";
+        // No place in the file says it: it is the running server that does.
+        let nowhere = Place { source: u32::MAX, line: 0, column: 0 };
+        self.cx.fail_hint::<()>(nowhere, message, hint);
+    }
+
     fn address(&mut self, written: &Spanned<String>) -> Option<SocketAddr> {
         let text = &written.value;
         match text.parse() {

@@ -1,6 +1,7 @@
 //! `GET /`: status at a glance and the three snippets that connect a client. No scripts, no assets.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header, request};
@@ -23,10 +24,10 @@ font:14px/1.45 ui-monospace,monospace}table{border-collapse:collapse;width:100%}
 td,th{border-color:#2c3642}.note{color:#93a0b0}}";
 
 /// The page.
-pub(crate) fn page(gateway: &Gateway, head: &request::Parts) -> Response<ResponseBody> {
+pub(crate) fn page(gateway: &Gateway, peer: IpAddr, head: &request::Parts) -> Response<ResponseBody> {
     let snapshot = gateway.world.load_full();
     let open = snapshot.keys.is_empty();
-    if open && let Err(error) = origin::check(&head.headers, &head.uri) {
+    if open && let Err(error) = origin::check(peer, &head.headers, &head.uri) {
         return errors::response(&error, None);
     }
     let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -82,8 +83,9 @@ fn push_providers(page: &mut String, snapshot: &Snapshot) {
         );
         return;
     }
+    let real = snapshot.providers.iter().enumerate().filter(|(_, provider)| !provider.simulated());
     page.push_str("<h2>Providers</h2><table><tr><th>name<th>server<th>models</tr>");
-    for (index, provider) in snapshot.providers.iter().enumerate().take(MAX_PROVIDERS) {
+    for (index, provider) in real.take(MAX_PROVIDERS) {
         let models = snapshot.resolver.deployments().filter(|(id, _)| id.index() == index).count();
         let any = if provider.open_ended { " and any other" } else { "" };
         let (name, url) = (escape(&provider.name), escape(&provider.base_url));

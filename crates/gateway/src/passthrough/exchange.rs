@@ -13,7 +13,7 @@ use pointsman_transport::{RequestBody, UpstreamBody};
 use pointsman_wire::openai::answer::observe;
 use tokio::time::timeout_at;
 
-use crate::pipeline::attempt::{Failure, decode, error_info, quote, refusal, send_failure, timed_out};
+use crate::pipeline::attempt::{Failure, blamed, decode, error_info, refusal, send_failure, timed_out};
 use crate::pipeline::dispatch::Dispatch;
 
 /// Longest JSON answer that is held, in bytes: a dozen large images.
@@ -143,7 +143,7 @@ async fn whole(
     })?;
     if let Some(error) = &observed.error {
         let outcome = classify_body_error(&error_info(error));
-        return Err(Failure::new(outcome, quote(outcome, None, error)));
+        return Err(blamed(outcome, None, error, deployment));
     }
     let (deployment, status, usage) = (deployment.clone(), head.status, observed.usage);
     Ok(Whole { deployment, status, headers, body, usage })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use pointsman_config::Deployment;
+use pointsman_config::{Deployment, Provider};
 use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
 use pointsman_providers::{ErrorInfo, classify};
@@ -33,8 +33,12 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How much of a provider's error message is passed on.
 const MAX_MESSAGE_CHARS: usize = 300;
+/// How much of a provider's own word for an error is kept.
+const MAX_KIND_CHARS: usize = 64;
+/// Shorter keys are no secrets, and would be found everywhere.
+const MIN_KEY_BYTES: usize = 8;
 /// Characters that are taken for one token where nothing was counted.
-const CHARS_PER_TOKEN: u64 = 4;
+pub(crate) const CHARS_PER_TOKEN: u64 = 4;
 
 /// An answer that can be shown.
 pub(crate) enum Opened {
@@ -189,7 +193,11 @@ pub(crate) fn encode(
     let mut request = Request::new(RequestBody::new(pieces));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = provider.target(dispatch.operation).clone();
-    let span = dispatch.rng.next_u64() | 1;
+    // The span that exporters tell of this attempt: what is recorded is what was sent.
+    let span = dispatch.settlement.record().map_or(1, |record| {
+        let earlier = u32::try_from(record.attempts.len()).unwrap_or(u32::MAX - 1);
+        record.id.span(earlier + 1)
+    });
     let headers = request.headers_mut();
     headers.reserve(8 + provider.headers.len() + dispatch.outgoing.headers.len());
     headers.insert(header::HOST, provider.upstream.host().clone());
@@ -251,7 +259,7 @@ async fn plain(
     })?;
     if let Some(error) = &observed.error {
         let outcome = classify_body_error(&error_info(error));
-        return Err(Failure::new(outcome, quote(outcome, None, error)));
+        return Err(blamed(outcome, None, error, deployment));
     }
     let usage = observed.usage.unwrap_or_else(|| estimate(dispatch, &observed));
     let store = dispatch.route.store_bodies.then(|| dispatch.outgoing.body.clone());
@@ -300,12 +308,13 @@ pub(crate) async fn refusal(
         Ok(Ok(body)) => decode(&head.headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
         Ok(Err(_)) | Err(_) => Bytes::new(),
     };
+    let body = redacted(body, &deployment.provider);
     let error = parse_error(&body);
     let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now()) / 1_000_000;
     let now_unix = u64::try_from(now_unix).unwrap_or_default();
     let outcome = classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error));
-    let mut failure = Failure::new(outcome, quote(outcome, Some(head.status), &error));
+    let mut failure = blamed(outcome, Some(head.status), &error, deployment);
     if outcome == Outcome::ClientFault {
         failure.rejection = Some(Box::new(Rejection {
             deployment: deployment.clone(),
@@ -322,8 +331,48 @@ pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {
     ErrorInfo { type_: error.type_.as_deref(), code: error.code.as_deref(), message: Some(&error.message) }
 }
 
+/// A failure in the provider's own words, for the client alone: what is kept of it is its kind, because
+/// providers quote prompts.
+pub(crate) fn blamed(
+    outcome: Outcome,
+    status: Option<StatusCode>,
+    error: &UpstreamError,
+    deployment: &Deployment,
+) -> Failure {
+    let public = redacted(Bytes::from(quote(outcome, status, error)), &deployment.provider);
+    let mut kind = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
+    for word in [&error.type_, &error.code].into_iter().flatten() {
+        kind.push(' ');
+        kind.extend(
+            word.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(MAX_KIND_CHARS),
+        );
+    }
+    Failure::new(outcome, String::from_utf8_lossy(&public).into_owned()).because(kind)
+}
+
+/// The same text without the provider's keys, which some servers repeat in their errors.
+fn redacted(text: Bytes, provider: &Provider) -> Bytes {
+    let mut text = text;
+    for value in &provider.auth {
+        let key = value.as_bytes().rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+        if key.len() < MIN_KEY_BYTES || memchr::memmem::find(&text, key).is_none() {
+            continue;
+        }
+        let mut clean = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for at in memchr::memmem::find_iter(&text, key) {
+            clean.extend_from_slice(&text[from..at]);
+            clean.extend_from_slice(b"[redacted]");
+            from = at + key.len();
+        }
+        clean.extend_from_slice(&text[from..]);
+        text = Bytes::from(clean);
+    }
+    text
+}
+
 /// The provider's words, short. Its words about our credentials may repeat them, so they stay here.
-pub(crate) fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
+fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
     let status = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
     if outcome == Outcome::Unauthorized {
         return format!("{status}, the provider refused Pointsman's key or the account has no credit");

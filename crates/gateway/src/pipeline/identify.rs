@@ -25,7 +25,7 @@ pub(crate) fn identify(
 ) -> Result<Arc<Principal>, PublicError> {
     let credential = headers::credential(&head.headers);
     if snapshot.keys.is_empty() {
-        origin::check(&head.headers, &head.uri)?;
+        origin::check(peer, &head.headers, &head.uri)?;
         warn_of_vendor_key(gateway, credential);
         return Ok(gateway.local.clone());
     }

@@ -123,7 +123,7 @@ fn fields() -> Vec<Case> {
         field(
             "headers that name another client",
             "x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\nx-real-ip: 10.0.0.1\r\n",
-            forwarded(),
+            Expect::Error(403, "forbidden_origin", None),
         ),
         field("a content type that is none", "content-type: text/plain, \r\n", forwarded()),
         raw(

@@ -67,9 +67,9 @@ const fn openai_type(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidApiKey => "authentication_error",
         ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => "permission_error",
-        ErrorCode::UpstreamRateLimited
-        | ErrorCode::TooManyBytesInFlight
-        | ErrorCode::TooManyAuthFailures => "rate_limit_error",
+        ErrorCode::UpstreamRateLimited | ErrorCode::TooManyBytesInFlight | ErrorCode::TooManyAuthFailures => {
+            "rate_limit_error"
+        }
         other => match other.fault() {
             Fault::Client => "invalid_request_error",
             Fault::Gateway => "server_error",

@@ -16,7 +16,12 @@ struct Counts {
     output: Option<u64>,
     total: Option<u64>,
     usage: Usage,
+    /// A count was there and was none: negative, broken, a text, or beyond belief.
+    nonsense: bool,
 }
+
+/// No request has as many tokens: sums of costs stay far from overflowing.
+const MAX_TOKENS: u64 = 1_000_000_000;
 
 /// Takes any value; the usage, if it is an object with token counts.
 pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError> {
@@ -28,9 +33,9 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError
     scanner.object(|scanner, key| {
         let usage = &mut counts.usage;
         match &*key.name() {
-            "prompt_tokens" | "input_tokens" => keep(&mut counts.input, scanner.count_or_skip()?),
-            "completion_tokens" | "output_tokens" => keep(&mut counts.output, scanner.count_or_skip()?),
-            "total_tokens" => keep(&mut counts.total, scanner.count_or_skip()?),
+            "prompt_tokens" | "input_tokens" => counts.nonsense |= !keep(&mut counts.input, scanner)?,
+            "completion_tokens" | "output_tokens" => counts.nonsense |= !keep(&mut counts.output, scanner)?,
+            "total_tokens" => counts.nonsense |= !keep(&mut counts.total, scanner)?,
             "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
                 read_details(scanner, usage, true)?;
             }
@@ -103,6 +108,9 @@ impl Counts {
     /// `output` must include reasoning. xAI and Gemini leave it out of `completion_tokens` but not
     /// out of `total_tokens`: what the total has beyond the two parts was generated unseen.
     fn settle(self) -> Option<Usage> {
+        if self.nonsense {
+            return None;
+        }
         let mut usage = Usage { source: UsageSource::Reported, ..self.usage };
         match (self.input, self.output, self.total) {
             (None, None, None) => return None,
@@ -132,8 +140,12 @@ impl Counts {
     }
 }
 
-fn keep(slot: &mut Option<u64>, value: Option<u64>) {
-    *slot = value.or(*slot);
+/// Takes a count; whether it was one. `null` says nothing, and may.
+fn keep(slot: &mut Option<u64>, scanner: &mut Scanner<'_>) -> Result<bool, JsonError> {
+    let absent = scanner.kind()? == Kind::Null;
+    let count = scanner.count_or_skip()?.filter(|count| *count <= MAX_TOKENS);
+    *slot = count.or(*slot);
+    Ok(absent || count.is_some())
 }
 
 /// Vendors repeat one count under two names; a zero under one must not undo the other.

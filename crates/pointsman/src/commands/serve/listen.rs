@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 
 use crate::failure::Failure;
 
-/// Listens on every address.
+/// Listens on every address; `option` is what changes it on the command line.
 ///
 /// IPv6 loopback may be missing on a machine: with another address bound, that is only logged.
-pub(super) fn open(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
+pub(super) fn open(addresses: &[SocketAddr], option: &str) -> Result<Vec<TcpListener>, Failure> {
     let mut listeners = Vec::new();
     for &address in addresses {
         match bind::listen(address) {
@@ -21,7 +21,7 @@ pub(super) fn open(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure
             Err(error) if address.is_ipv6() && !listeners.is_empty() && family_is_missing(&error) => {
                 tracing::info!(%address, %error, "not listening on IPv6");
             }
-            Err(error) => return Err(explain(address, &error)),
+            Err(error) => return Err(explain(address, option, &error)),
         }
     }
     Ok(listeners)
@@ -32,16 +32,16 @@ fn family_is_missing(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(97)
 }
 
-fn explain(address: SocketAddr, error: &io::Error) -> Failure {
+fn explain(address: SocketAddr, option: &str, error: &io::Error) -> Failure {
     if error.kind() != io::ErrorKind::AddrInUse {
         return Failure::new(format!("cannot listen on {address}: {error}"))
-            .hint("choose another address with `--listen ADDRESS:PORT`");
+            .hint(format!("choose another address with `{option} ADDRESS:PORT`"));
     }
     let owner = owner_of(address.port()).map(|owner| format!(" by {owner}")).unwrap_or_default();
     let other = address.port().checked_add(10).unwrap_or(4190);
     let other = SocketAddr::new(address.ip(), other);
     Failure::new(format!("cannot listen on {address}: the port is in use{owner}"))
-        .hint(format!("stop that process, or listen elsewhere: `pointsman serve --listen {other}`"))
+        .hint(format!("stop that process, or listen elsewhere: `pointsman serve {option} {other}`"))
 }
 
 /// The process that listens on `port`, as `name (pid 123)`: found through /proc, where there is one and
@@ -84,7 +84,7 @@ mod tests {
     async fn a_port_in_use_is_explained_with_its_owner() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let failure = open(&[address]).unwrap_err();
+        let failure = open(&[address], "--listen").unwrap_err();
         let text = failure.to_string();
         assert!(text.contains("the port is in use by "), "{text}");
         assert!(text.contains(&format!("(pid {})", std::process::id())), "{text}");

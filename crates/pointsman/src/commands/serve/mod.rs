@@ -9,6 +9,7 @@ mod notify;
 mod signals;
 mod world;
 
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ const MAX_HEADERS: usize = 100;
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 /// The file of who owns which file and batch, in the data folder.
 const OBJECTS: &str = "objects.db";
+/// Held as long as the process runs.
+const LOCK: &str = "pointsman.lock";
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(args: &cli::Serve) -> Result<ExitCode, Failure> {
@@ -66,8 +69,8 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
 
     let mut signals =
         Signals::catch().map_err(|error| Failure::new(format!("cannot catch signals: {error}")))?;
-    let listeners = listen::open(&settings.server.listen)?;
-    let admin_listener = listen::open(&[settings.server.admin])?;
+    let listeners = listen::open(&settings.server.listen, "--listen")?;
+    let admin_listener = listen::open(&[settings.server.admin], "--admin")?;
     let bound = addresses(&listeners)?;
     let admin_bound = addresses(&admin_listener)?;
     let data_dir = &settings.data.dir;
@@ -75,6 +78,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         Failure::new(format!("cannot create {}: {error}", data_dir.display()))
             .hint("choose another folder with `--data-dir`")
     })?;
+    let _lock = lock(data_dir)?;
     let tail = LiveTail::default();
     let exporting = exporters::start(&settings, &metrics, clock, &exporters::connector()?)?;
     let (export_sink, exporting) = exporting.unzip();
@@ -137,6 +141,20 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         }
     };
     tokio::task::spawn_blocking(written).await.map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Two servers on one folder would lose each other's records. The lock goes with the process.
+fn lock(data_dir: &Path) -> Result<File, Failure> {
+    let path = data_dir.join(LOCK);
+    let cannot =
+        |reason: &dyn std::fmt::Display| Failure::new(format!("cannot lock {}: {reason}", path.display()));
+    let file = File::create(&path).map_err(|error| cannot(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(cannot(&"another server uses this data folder")
+            .hint("stop it, or give this one a folder of its own with `--data-dir`")),
+        Err(TryLockError::Error(error)) => Err(cannot(&error)),
+    }
 }
 
 fn start_logging(settings: &Settings) -> Result<(), Failure> {

@@ -27,6 +27,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 /// What is served now, and what it is made from.
 pub(super) struct World {
     args: cli::Serve,
+    /// Whether there was a configuration file at the start.
+    has_file: bool,
     upstreams: Arc<Upstreams>,
     metrics: Arc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
@@ -44,13 +46,15 @@ impl World {
         upstreams: Arc<Upstreams>,
         metrics: Arc<Metrics>,
     ) -> Result<Arc<Self>, Failure> {
-        let snapshot = sources(args)?.prepare(&[], &upstreams, None)?;
+        let sources = sources(args)?;
+        let snapshot = sources.prepare(&[], &upstreams, None)?;
         metrics.config_loaded(snapshot.generation);
         warn(&snapshot);
         let tls = snapshot.tls.as_ref().map(ServerTls::new);
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         Ok(Arc::new(Self {
             args: args.clone(),
+            has_file: sources.file.is_some(),
             upstreams,
             metrics,
             current,
@@ -126,8 +130,14 @@ impl World {
         let engines = self.engines();
         let previous = self.current.load_full();
         let started = std::time::Instant::now();
-        let next = sources(&self.args)
-            .and_then(|sources| sources.prepare(&engines, &self.upstreams, Some(&previous)));
+        let next = sources(&self.args).and_then(|sources| {
+            if self.has_file && sources.file.is_none() {
+                // Without it there would be no keys, and so on: a file in the middle of being replaced.
+                return Err(Failure::new("the configuration file is gone")
+                    .hint("put it back, or restart without one"));
+            }
+            sources.prepare(&engines, &self.upstreams, Some(&previous))
+        });
         match next {
             Ok(next) => {
                 let generation = next.generation;

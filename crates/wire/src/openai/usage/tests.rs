@@ -50,8 +50,15 @@ fn parts_never_exceed_their_whole() {
     let found = usage(text).unwrap();
     assert_eq!((found.cached_input, found.cache_write, found.input_audio), (8, 2, 10));
     assert_eq!((found.reasoning, found.output_audio), (5, 5));
-    let huge = r#"{"prompt_tokens":18446744073709551615,"completion_tokens":18446744073709551615}"#;
-    assert_eq!(usage(huge).unwrap().total(), u64::MAX);
+}
+
+#[test]
+fn a_count_that_is_none_makes_the_usage_unknown() {
+    for nonsense in ["-5", "1.5", "\"7\"", "[]", "18446744073709551615", "1000000001"] {
+        let text = format!(r#"{{"prompt_tokens":{nonsense},"completion_tokens":5}}"#);
+        assert_eq!(usage(&text), None, "{nonsense}");
+    }
+    assert_eq!(usage(r#"{"prompt_tokens":null,"completion_tokens":5}"#).unwrap().output, 5);
 }
 
 #[test]
