@@ -27,7 +27,7 @@ fn error_event() -> Bytes {
 }
 
 /// Role and comments, then `answer`'s fault: beta answers, and the client notices nothing.
-async fn unnoticed(answer: Answer, outcome: &str) -> std::time::Duration {
+async fn unnoticed(answer: Answer, outcome: &str) -> Duration {
     let world = start(TWO);
     let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
     alpha.script([answer]);
@@ -111,7 +111,7 @@ async fn a_route_sets_limits_of_its_own() {
     alpha.script([Answer::sse([role()]).cut_after_parts(1, Cut::Hang)]);
     let started = Instant::now();
     let stream = world.stream("quick").await;
-    assert_elapsed(started, std::time::Duration::from_millis(700));
+    assert_elapsed(started, Duration::from_millis(700));
     assert_eq!(stream.header("x-pointsman-provider"), Some("beta"));
 }
 
