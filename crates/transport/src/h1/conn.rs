@@ -83,9 +83,18 @@ impl Conn {
             flushed: false,
         };
         let mut interim = 0;
+        let mut unsent = None;
         poll_fn(|cx| {
             loop {
-                let sent_all = sending.poll(&mut self.io, cx)?.is_ready();
+                // A server that refused and hung up breaks the writing, but its answer may be here already.
+                let sent_all = unsent.is_none()
+                    && match sending.poll(&mut self.io, cx) {
+                        Poll::Ready(Err(error)) => {
+                            unsent = Some(error);
+                            false
+                        }
+                        polled => polled.is_ready(),
+                    };
                 // An answer may come before all of the request has gone: a refusal of a long one.
                 while let Some(head) = head::read(&mut self.buffer, &method)? {
                     let status = head.response.status();
@@ -97,7 +106,16 @@ impl Conn {
                         return Poll::Ready(Err(ExchangeError::Malformed("too many interim answers")));
                     }
                 }
-                if ready!(self.poll_fill(cx))? == 0 {
+                let read = match (ready!(self.poll_fill(cx)), unsent.take()) {
+                    (Ok(read), None) => read,
+                    (Ok(read), error) if read > 0 => {
+                        unsent = error;
+                        read
+                    }
+                    (Ok(_) | Err(_), Some(error)) => return Poll::Ready(Err(error)),
+                    (Err(error), None) => return Poll::Ready(Err(error.into())),
+                };
+                if read == 0 {
                     let silent = self.buffer.is_empty() && interim == 0;
                     return Poll::Ready(Err(if silent {
                         ExchangeError::Closed
@@ -229,5 +247,36 @@ impl Sending {
             }
         }
         Ok(Poll::Ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_heard_although_the_server_hung_up_on_the_rest() {
+        let (near, mut far) = duplex(4096);
+        let server = tokio::spawn(async move {
+            far.read_exact(&mut [0; 16]).await.unwrap();
+            far.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno").await.unwrap();
+        });
+        let body = RequestBody::from(Bytes::from(vec![b'x'; 1 << 20]));
+        let mut conn = Conn::new(Box::new(near));
+        let answered = conn.exchange(Request::post("/").body(body).unwrap()).await.unwrap();
+        assert_eq!(answered.head.response.status(), 413);
+        assert!(!answered.sent_all, "the connection must not be used again");
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_only_hangs_up_is_an_error() {
+        let (near, far) = duplex(4096);
+        drop(far);
+        let body = RequestBody::from(Bytes::from(vec![b'x'; 1 << 20]));
+        let refused = Conn::new(Box::new(near)).exchange(Request::post("/").body(body).unwrap()).await;
+        assert!(matches!(refused.map(|_| ()), Err(ExchangeError::Io(_) | ExchangeError::Closed)));
     }
 }

@@ -1,3 +1,5 @@
+//! Forms at every cut, and everything that is no form.
+
 use super::*;
 
 const TYPE: &str = "multipart/form-data; boundary=XyZ";

@@ -37,15 +37,9 @@ pub(crate) struct Attempt {
 }
 
 impl Records {
-    /// Opens the only database in the data folder.
+    /// Opens the database of requests in the data folder.
     pub(crate) fn open(folder: &Path) -> Self {
-        let is_database =
-            |path: &std::path::PathBuf| path.extension().is_some_and(|ext| ext == "db" || ext == "sqlite");
-        let found: Vec<_> =
-            folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(is_database).collect();
-        let [path] = found.as_slice() else {
-            panic!("one database expected in {}: {found:?}", folder.display())
-        };
+        let path = folder.join("pointsman.db");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).unwrap();
         connection.busy_timeout(WRITTEN_WITHIN).unwrap();
