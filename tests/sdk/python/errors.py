@@ -101,7 +101,10 @@ def an_impatient_client_times_out_and_harms_nobody() -> None:
     openai = client(timeout=0.3)
     raises(
         APITimeoutError,
-        lambda: openai.chat.completions.create(model=MODEL, messages=user("Tell a long story."), max_tokens=1500),
+        # The engine's own switch: without it a small model may end its story before the patience does.
+        lambda: openai.chat.completions.create(
+            model=MODEL, messages=user("Tell a story."), max_tokens=1500, extra_body={"ignore_eos": True}
+        ),
     )
     chat()
 
