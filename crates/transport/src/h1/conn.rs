@@ -89,11 +89,12 @@ impl Conn {
                 // A server that refused and hung up breaks the writing, but its answer may be here already.
                 let sent_all = unsent.is_none()
                     && match sending.poll(&mut self.io, cx) {
-                        Poll::Ready(Err(error)) => {
+                        Poll::Ready(Err(error @ ExchangeError::Io(_))) => {
                             unsent = Some(error);
                             false
                         }
-                        polled => polled.is_ready(),
+                        Poll::Ready(sent) => sent.map(|()| true)?,
+                        Poll::Pending => false,
                     };
                 // An answer may come before all of the request has gone: a refusal of a long one.
                 while let Some(head) = head::read(&mut self.buffer, &method)? {
