@@ -15,6 +15,14 @@ const DIGITS: usize = 13;
 /// One client request: 41 bits of milliseconds, 14 of sequence, 8 of process.
 ///
 /// Shown as `req_` and 13 Crockford base-32 digits, which sort as the numbers do.
+///
+/// ```
+/// use pointsman_core::{RequestId, RequestIds};
+/// let ids = RequestIds::new(7);
+/// let (first, second) = (ids.next(1_795_000_000_000), ids.next(1_795_000_000_000));
+/// assert!(first < second && first.to_string() < second.to_string());
+/// assert_eq!(first.to_string().parse::<RequestId>(), Ok(first));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(i64);
 

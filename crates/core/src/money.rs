@@ -90,6 +90,14 @@ impl Cost {
     /// The total is the exact sum rounded half to even to nano-dollars; each part is rounded down and
     /// the nano-dollars that are missing then go to the parts with the largest remainders (the
     /// largest-remainder method), so that the parts add up to the total.
+    ///
+    /// ```
+    /// use pointsman_core::Cost;
+    /// // 0.4 and 0.45 nano-dollars: neither would count alone, together they are one.
+    /// let cost = Cost::from_femto([400_000, 0, 0, 450_000, 0, 0]);
+    /// assert_eq!((cost.input.nanos(), cost.output.nanos()), (0, 1));
+    /// assert_eq!(cost.total().to_string(), "0.000000001");
+    /// ```
     #[must_use]
     pub fn from_femto(femto: [u128; 6]) -> Self {
         let exact: u128 = femto.iter().sum();

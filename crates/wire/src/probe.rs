@@ -100,6 +100,18 @@ impl From<ProbeError> for PublicError {
 
 /// Validates the body and reads what routing needs.
 ///
+/// ```
+/// use bytes::Bytes;
+/// use pointsman_wire::{probe::probe, splice::splice};
+/// let body = Bytes::from_static(br#"{"\u006dodel": "fast", "x": 1e999, "stream": true}"#);
+/// let found = probe(&body).unwrap();
+/// assert_eq!(found.model.as_ref().unwrap().value, "fast");
+/// assert!(found.streams());
+/// let sent = splice(&body, &found.edits(&Bytes::from_static(b"\"gpt-5\""), false)).concat();
+/// assert_eq!(sent, br#"{"\u006dodel": "gpt-5", "x": 1e999, "stream": true}"#);
+/// assert_eq!(probe(br#"{"model": "a", "model": "b"}"#).unwrap_err().param, Some("model"));
+/// ```
+///
 /// # Errors
 /// The body is not UTF-8, not JSON, no object, nested beyond 128 levels; or a key acted on occurs
 /// twice, in another case, or with a value of the wrong type.
