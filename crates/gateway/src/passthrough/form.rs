@@ -32,10 +32,7 @@ pub(crate) async fn run(
     let (head, body) = request.into_parts();
     let admit::Admitted { snapshot, mut settlement } = match admit::admit(gateway, peer, operation, &head) {
         Ok(admitted) => admitted,
-        Err(error) => {
-            gateway.metrics.refused(error.code);
-            return errors::response(&error, None);
-        }
+        Err(error) => return errors::response(&error, None),
     };
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let form = FormScanner::new(content_type.unwrap_or_default()).map_err(PublicError::from);

@@ -26,10 +26,7 @@ pub(crate) async fn run(
     let (head, body) = request.into_parts();
     let admit::Admitted { snapshot, mut settlement } = match admit::admit(gateway, peer, operation, &head) {
         Ok(admitted) => admitted,
-        Err(error) => {
-            gateway.metrics.refused(error.code);
-            return errors::response(&error, None);
-        }
+        Err(error) => return errors::response(&error, None),
     };
     settlement.meter.pause(gateway.clock.now());
     let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.metrics).await;

@@ -60,10 +60,7 @@ pub(crate) async fn run(
     let (head, body) = request.into_parts();
     let admit::Admitted { snapshot, mut settlement } = match admit::admit(gateway, peer, operation, &head) {
         Ok(admitted) => admitted,
-        Err(error) => {
-            gateway.metrics.refused(error.code);
-            return errors::response(&error, None);
-        }
+        Err(error) => return errors::response(&error, None),
     };
     let principal = settlement.record().map(|record| record.principal.clone()).unwrap_or_default();
     let call = path::parse(operation, &head.method, head.uri.path());

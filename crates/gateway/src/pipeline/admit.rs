@@ -27,8 +27,17 @@ pub(crate) struct Admitted {
     pub(crate) settlement: Settlement,
 }
 
-/// Admits a request, or says why not.
+/// Admits a request, or says why not: a refusal has no record, so it is counted here.
 pub(crate) fn admit(
+    gateway: &Arc<Gateway>,
+    peer: IpAddr,
+    operation: Operation,
+    head: &request::Parts,
+) -> Result<Admitted, PublicError> {
+    try_admit(gateway, peer, operation, head).inspect_err(|error| gateway.metrics.refused(error.code))
+}
+
+fn try_admit(
     gateway: &Arc<Gateway>,
     peer: IpAddr,
     operation: Operation,

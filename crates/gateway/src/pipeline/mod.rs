@@ -34,10 +34,7 @@ pub(crate) async fn run(
     let (head, body) = request.into_parts();
     let admitted = match admit::admit(gateway, peer, operation, &head) {
         Ok(admitted) => admitted,
-        Err(error) => {
-            gateway.metrics.refused(error.code);
-            return errors::response(&error, None);
-        }
+        Err(error) => return errors::response(&error, None),
     };
     let admit::Admitted { snapshot, mut settlement } = admitted;
     // Nothing before this line reads the body: its bytes are worth reading only for a known caller.
