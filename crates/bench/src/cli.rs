@@ -8,13 +8,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::floor;
 use crate::load::{Load, Mode, Shape};
 use crate::mock::{self, Behaviour, Fault, Mock};
 use crate::report::{self, Section};
-use crate::run::{self, rivals, steady};
+use crate::run::{self, hanging, rivals, steady};
 
 /// Measures Pointsman against the least that a proxy can cost.
 #[derive(Debug, Parser)]
@@ -52,6 +52,9 @@ struct CompareArgs {
     /// The binary under test; absent: the one beside this program.
     #[arg(long)]
     pointsman: Option<PathBuf>,
+    /// Only this case.
+    #[arg(long, value_enum, conflicts_with = "without_pointsman")]
+    only: Option<Case>,
     /// Compare only floor and nginx.
     #[arg(long, conflicts_with = "pointsman")]
     without_pointsman: bool,
@@ -67,6 +70,15 @@ struct CompareArgs {
     /// The command that the report names.
     #[arg(long, default_value = "make bench")]
     command: String,
+}
+
+/// A part of the comparison with a section of its own in the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Case {
+    /// Direct calls, floor, nginx and Pointsman.
+    Servers,
+    /// Pointsman with an exporter whose receiver never answers, beside one without.
+    HangingExporter,
 }
 
 #[derive(Debug, Args)]
@@ -211,9 +223,17 @@ fn run(command: Command) -> io::Result<()> {
 async fn run_compare(args: CompareArgs) -> io::Result<()> {
     let measure = Duration::from_secs(args.seconds);
     let pointsman = if args.without_pointsman { None } else { Some(under_test(args.pointsman)?) };
-    let results = run::compare(&run::Options { pointsman, rounds: args.rounds, measure }).await?;
-    let text = report::compare(&results, &args.command, &today()?);
-    publish(&args.out, Section::Compare, &text)
+    let rounds = args.rounds;
+    let wanted = |case| args.only.is_none_or(|only| only == case);
+    if wanted(Case::Servers) {
+        let results = run::compare(&run::Options { pointsman: pointsman.clone(), rounds, measure }).await?;
+        publish(&args.out, Section::Compare, &report::compare(&results, &args.command, &today()?))?;
+    }
+    if let Some(pointsman) = pointsman.filter(|_| wanted(Case::HangingExporter)) {
+        let results = hanging::run(&hanging::Options { pointsman, rounds, measure }).await?;
+        publish(&args.out, Section::Hanging, &report::hanging(&results, &args.command, &today()?))?;
+    }
+    Ok(())
 }
 
 async fn run_steady(args: SteadyArgs) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use self::table::{judgements, measured};
+use self::table::{Judgement, hanging_judgements, hanging_measured, judgements, measured};
 use crate::machine;
 use crate::run::figures::Results;
 use crate::run::rivals::Rivals;
@@ -18,7 +18,7 @@ const FRAME: &str = "# Performance
 What Pointsman costs, measured against a direct call, nginx and *the floor*: a bare hyper proxy
 (`crates/bench/src/floor.rs`) that only forwards, with the same allocator, profile and runtime.
 
-- `make bench` measures and rewrites the section below. `make bench-steady` runs for half an hour.
+- `make bench` measures and rewrites its sections below. `make bench-steady` runs for half an hour.
   `make bench-rivals` puts other gateways beside it.
 - The gateway has one core to itself; load generator and mock upstream share another.
 - Requests are 1 KB, answers 0.8 KB, and the mock answers at once. Each round starts every server anew.
@@ -38,6 +38,8 @@ pub enum Section {
     Steady,
     /// By `make bench-rivals`.
     Rivals,
+    /// By `make bench` as well.
+    Hanging,
 }
 
 impl Section {
@@ -46,6 +48,7 @@ impl Section {
             Self::Compare => ("<!-- compare: begin -->", "<!-- compare: end -->"),
             Self::Steady => ("<!-- steady: begin -->", "<!-- steady: end -->"),
             Self::Rivals => ("<!-- rivals: begin -->", "<!-- rivals: end -->"),
+            Self::Hanging => ("<!-- hanging exporter: begin -->", "<!-- hanging exporter: end -->"),
         }
     }
 }
@@ -93,12 +96,7 @@ pub fn compare(results: &Results, command: &str, date: &str) -> String {
     if let Some(why) = does_not_count(results) {
         let _ = writeln!(text, "**This run does not count: {why}.**\n");
     }
-    text.push_str("| figure | target | measured | |\n|---|---|---|---|\n");
-    for judgement in judgements(results) {
-        let verdict = if judgement.holds { "holds" } else { "**missed**" };
-        let _ =
-            writeln!(text, "| {} | {} | {} | {verdict} |", judgement.what, judgement.target, judgement.found);
-    }
+    push_judgements(&mut text, &judgements(results));
     text.push_str("\n### As measured\n\n");
     text.push_str(&measured(results));
     let sent: u64 = results.checks.iter().map(|check| check.sent).sum();
@@ -114,6 +112,38 @@ pub fn compare(results: &Results, command: &str, date: &str) -> String {
         results.mock_latest.as_secs_f64() * 1000.0,
     );
     text
+}
+
+/// An exporter that hangs, as Markdown.
+#[must_use]
+pub fn hanging(results: &Results, command: &str, date: &str) -> String {
+    let mut text = heading("An exporter that hangs", command, date);
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "Two Pointsmans with records and access log, under the same load in turns, {} rounds of two pairs each: one \
+         without exporters, one with a webhook whose receiver accepts connections and never answers. The machine's load \
+         average before the run was {:.2}.\n",
+        results.rounds, results.load_before,
+    );
+    push_judgements(&mut text, &hanging_judgements(results));
+    text.push('\n');
+    text.push_str(&hanging_measured(results));
+    let sent: u64 = results.checks.iter().map(|check| check.sent).sum();
+    let _ = writeln!(
+        text,
+        "\n{sent} requests, and as many records: none was lost, with the exporter and without."
+    );
+    text
+}
+
+fn push_judgements(text: &mut String, judgements: &[Judgement]) {
+    text.push_str("| figure | target | measured | |\n|---|---|---|---|\n");
+    for Judgement { what, target, found, holds, .. } in judgements {
+        let verdict = if *holds { "holds" } else { "**missed**" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {what} | {target} | {found} | {verdict} |");
+    }
 }
 
 /// The steady run as Markdown.
@@ -201,6 +231,34 @@ mod tests {
         assert!(text.starts_with("## Rivals\n\n`make x`, 2026-01-02; "), "{text}");
         assert!(text.contains("before it was 0.50"), "{text}");
         assert!(text.ends_with("\n| direct | 1234 | – | 20 | 100 | 12.3 |\n"), "{text}");
+    }
+
+    #[test]
+    fn an_exporter_that_hangs_is_judged_against_none() {
+        use crate::run::figures::{Figure, Target};
+        let mut results = Results::new(None, true, 1);
+        for (figure, values) in [
+            (Figure::Cpu16, [20.0, 20.0]),
+            (Figure::CpuHanging, [20.2, 20.6]),
+            (Figure::LatencyP50, [100.0, 100.0]),
+            (Figure::HangingP50, [104.0, 110.0]),
+        ] {
+            values.into_iter().for_each(|value| results.add(Target::Full, figure, value));
+        }
+        let text = hanging(&results, "make x", "2026-01-02");
+        assert!(
+            text.contains(
+                "| processor time per request, 16 connections | ≤ 1.05 × without | 1.02 (1.01–1.03) | holds |"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "| latency, 1 connection, p50 | ≤ 1.05 × without | 1.07 (1.04–1.10) | **missed** |"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("| the same, p99 | – | – |"), "{text}");
     }
 
     #[test]

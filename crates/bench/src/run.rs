@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod figures;
+pub mod hanging;
 mod measure;
 pub mod rivals;
 pub mod steady;
@@ -107,7 +108,7 @@ fn targets(options: &Options, nginx: bool) -> Vec<Target> {
 fn program(target: Target, options: &Options) -> Option<Program> {
     let pointsman = |records| {
         let binary = options.pointsman.clone()?;
-        Some(Program::Pointsman { binary, records, access_log: true, fleet: Fleet::SMALL })
+        Some(Program::Pointsman { binary, records, access_log: true, fleet: Fleet::SMALL, webhook: None })
     };
     match target {
         Target::Direct => None,
@@ -175,6 +176,7 @@ impl Bench {
             records: true,
             access_log: true,
             fleet: Fleet::SMALL,
+            webhook: None,
         };
         let server = Server::start(&program, self.upstream, self.cores)?;
         let before = self.mock.totals.sums();
@@ -194,8 +196,13 @@ impl Bench {
     /// Few models, keys and routes against many; and how fast many are loaded anew.
     async fn fleets(&self, results: &mut Results, binary: &Path) -> io::Result<()> {
         for (fleet, figure) in [(Fleet::SMALL, Figure::CpuSmall), (Fleet::LARGE, Figure::CpuLarge)] {
-            let program =
-                Program::Pointsman { binary: binary.to_path_buf(), records: true, access_log: true, fleet };
+            let program = Program::Pointsman {
+                binary: binary.to_path_buf(),
+                records: true,
+                access_log: true,
+                fleet,
+                webhook: None,
+            };
             let server = Server::start(&program, self.upstream, self.cores)?;
             let shape = Arc::new(Shape { keys: fleet.secrets(), models: fleet.names(), ..Shape::default() });
             let closed = self.closed(server.address, Some(server.pid()), &shape, 16).await?;

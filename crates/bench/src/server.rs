@@ -38,6 +38,8 @@ pub enum Program {
         access_log: bool,
         /// Its models, keys and routes.
         fleet: Fleet,
+        /// Where it sends records by webhook, if anywhere.
+        webhook: Option<SocketAddr>,
     },
     /// The LiteLLM proxy with one worker.
     LiteLlm {
@@ -211,11 +213,13 @@ fn command(
             command.arg("-p").arg(folder).arg("-c").arg(path).arg("-e").arg(folder.join("error.log"));
             Ok(command)
         }
-        Program::Pointsman { binary, records, access_log, fleet } => {
+        Program::Pointsman { binary, records, access_log, fleet, webhook } => {
             let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)).to_string();
             fs::write(folder.join("admin"), &admin)?;
             let path = config_path(folder);
-            fs::write(&path, fleet.yaml(address, &admin, upstream, *records, *access_log))?;
+            let mut yaml = fleet.yaml(address, &admin, upstream, *records, *access_log);
+            yaml.extend(webhook.map(config::webhook));
+            fs::write(&path, yaml)?;
             let mut command = Command::new(binary);
             // The preset that knows the price wants a key; the mock takes any.
             command.env_clear().env("OPENAI_API_KEY", "sk-bench");

@@ -83,10 +83,51 @@ const TARGETS: [(&str, Rule, f64, &str); 17] = [
     ("reload of that configuration", Rule::Of(Full, Reload), 300.0, "ms"),
 ];
 
-/// All targets for which there are figures.
+/// The targets of an exporter that hangs, against none.
+const HANGING: [(&str, Rule, f64, &str); 2] = [
+    (
+        "processor time per request, 16 connections",
+        Rule::Ratio((Full, CpuHanging), (Full, Cpu16)),
+        1.05,
+        "× without",
+    ),
+    ("latency, 1 connection, p50", Rule::Ratio((Full, HangingP50), (Full, LatencyP50)), 1.05, "× without"),
+];
+
+/// All targets of the comparison for which there are figures.
 #[must_use]
 pub(super) fn judgements(results: &Results) -> Vec<Judgement> {
-    TARGETS.iter().filter_map(|&(what, rule, limit, unit)| judge(results, what, rule, limit, unit)).collect()
+    judged(&TARGETS, results)
+}
+
+/// The same for an exporter that hangs.
+#[must_use]
+pub(super) fn hanging_judgements(results: &Results) -> Vec<Judgement> {
+    judged(&HANGING, results)
+}
+
+fn judged(targets: &[(&str, Rule, f64, &str)], results: &Results) -> Vec<Judgement> {
+    targets.iter().filter_map(|&(what, rule, limit, unit)| judge(results, what, rule, limit, unit)).collect()
+}
+
+/// Its figures: a row for each, without and with the exporter.
+#[must_use]
+pub(super) fn hanging_measured(results: &Results) -> String {
+    let rows = [
+        ("processor time per request, 16 connections, µs", Cpu16, CpuHanging),
+        ("latency, 1 connection, p50, µs", LatencyP50, HangingP50),
+        ("the same, p99", LatencyP99, HangingP99),
+    ];
+    let mut text = "| | no exporter | one that hangs |\n|---|---|---|\n".to_owned();
+    for (name, without, with) in rows {
+        let found = |figure| {
+            let spread = results.spread(Full, figure);
+            spread.map_or("–".to_owned(), |spread| show(spread, digits(figure)))
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {name} | {} | {} |", found(without), found(with));
+    }
+    text
 }
 
 fn judge(results: &Results, what: &str, rule: Rule, limit: f64, unit: &str) -> Option<Judgement> {
@@ -141,7 +182,7 @@ pub(super) fn measured(results: &Results) -> String {
 
 const fn digits(figure: Figure) -> usize {
     match figure {
-        Cpu16 | Cpu128 | CpuChunk1000 | CpuChunk50 => 2,
+        Cpu16 | Cpu128 | CpuChunk1000 | CpuChunk50 | CpuHanging => 2,
         Rate16 | Rate128 => 0,
         _ => 1,
     }

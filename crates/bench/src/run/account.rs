@@ -37,6 +37,21 @@ pub fn difference(after: Sums, before: Sums) -> Sums {
     }
 }
 
+/// Both together.
+#[must_use]
+pub fn sum(a: Sums, b: Sums) -> Sums {
+    Sums {
+        requests: a.requests + b.requests,
+        answered: a.answered + b.answered,
+        faults: a.faults + b.faults,
+        cancelled: a.cancelled + b.cancelled,
+        chunks: a.chunks + b.chunks,
+        input: a.input + b.input,
+        output: a.output + b.output,
+        cost: a.cost + b.cost,
+    }
+}
+
 /// Compares; the gateway has ended, so that everything is on disk.
 ///
 /// # Errors

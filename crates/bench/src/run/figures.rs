@@ -57,6 +57,13 @@ pub enum Figure {
     CpuLarge,
     /// From SIGHUP to the first answer by the new configuration, ms.
     Reload,
+    /// Processor time per request at 16 connections, µs, beside an exporter that hangs, and the latency at
+    /// one connection, µs.
+    CpuHanging,
+    /// See `CpuHanging`.
+    HangingP50,
+    /// See `CpuHanging`.
+    HangingP99,
 }
 
 /// Median and extremes.

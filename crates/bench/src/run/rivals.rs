@@ -78,6 +78,7 @@ pub async fn run(options: &Options) -> io::Result<Rivals> {
         records: true,
         access_log: true,
         fleet: Fleet::SMALL,
+        webhook: None,
     };
     let (litellm, portkey) = (&options.litellm, &options.portkey);
     let all = [

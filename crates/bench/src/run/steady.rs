@@ -74,7 +74,8 @@ impl Steady {
 pub async fn run(options: &Options) -> io::Result<Steady> {
     let bench = Bench::start(CEILING).await?;
     let binary = options.pointsman.clone();
-    let program = Program::Pointsman { binary, records: true, access_log: false, fleet: Fleet::SMALL };
+    let program =
+        Program::Pointsman { binary, records: true, access_log: false, fleet: Fleet::SMALL, webhook: None };
     let server = Server::start(&program, bench.upstream, bench.cores)?;
     let shape = Arc::new(usual_shape());
     let closed = bench.closed(server.address, Some(server.pid()), &shape, CONNECTIONS).await?;

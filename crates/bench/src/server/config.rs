@@ -109,6 +109,11 @@ impl Fleet {
     }
 }
 
+/// Pointsman's part for an exporter to `receiver`.
+pub(super) fn webhook(receiver: SocketAddr) -> String {
+    format!("exporters:\n  bench:\n    kind: webhook\n    endpoint: \"http://{receiver}/\"\n")
+}
+
 /// nginx as a plain reverse proxy: one worker, kept connections, nothing logged, nothing buffered.
 pub(super) fn nginx(folder: &Path, listen: SocketAddr, upstream: SocketAddr) -> String {
     let folder = folder.display();

@@ -36,16 +36,22 @@ impl RecordSink for ExportSink {
     /// Never blocks and never fails: what a queue has no room for is counted by exporter.
     fn write(&mut self, batch: &[Box<RequestRecord>]) -> Result<(), StoreError> {
         for record in batch {
-            let mut copy = RequestRecord::clone(record);
-            if !self.content {
-                copy.bodies = None;
-            }
-            let copy = Arc::new(copy);
+            let mut copy = None;
             for queue in &self.queues {
-                queue.offer(&copy);
+                queue.offer(record, || Arc::clone(copy.get_or_insert_with(|| self.copy(record))));
             }
         }
         Ok(())
+    }
+}
+
+impl ExportSink {
+    fn copy(&self, record: &RequestRecord) -> Arc<RequestRecord> {
+        let mut copy = record.clone();
+        if !self.content {
+            copy.bodies = None;
+        }
+        Arc::new(copy)
     }
 }
 
@@ -87,17 +93,18 @@ impl Queue {
         (Self { records, counters, content, content_bytes, _open: open }, source)
     }
 
-    fn offer(&self, record: &Arc<RequestRecord>) {
+    /// `copy` is made only where there is room: a receiver that hangs costs no copies.
+    fn offer(&self, record: &RequestRecord, copy: impl FnOnce() -> Arc<RequestRecord>) {
         let bytes = content_bytes(record, self.content);
         let room = self.content_bytes.load(Ordering::Relaxed) + bytes <= MAX_CONTENT_BYTES;
+        let Some(place) = self.records.try_reserve().ok().filter(|_| room) else {
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         // Counted first: the worker may be done with the record before this thread goes on.
         self.content_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.counters.held.fetch_add(1, Ordering::Relaxed);
-        if !room || self.records.try_send(Arc::clone(record)).is_err() {
-            self.content_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.counters.held.fetch_sub(1, Ordering::Relaxed);
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        place.send(copy());
     }
 }
 
