@@ -20,7 +20,7 @@ use crate::domain::{Keys, RouteOptions, Settings};
 use crate::environment::Environment;
 use crate::error::ConfigErrors;
 use crate::snapshot::Snapshot;
-use crate::validate::Checker;
+use crate::validate::{Checker, Way};
 
 pub(crate) use pricing::Pricing;
 pub(crate) use read::tree;
@@ -78,6 +78,8 @@ pub fn prepare(
     let tls = check.identity(&root.server.0, previous, &mut warnings);
     let mut settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
     settings.exporters = check.exporters(&root.telemetry.0, root.exporters.0);
+    let usual_way = check.way_of_all(&root.upstreams.0);
+    settings.egress = Way::default().or(&usual_way);
     warnings.extend(keep_what_runs(&mut settings, previous));
     // Also where the file now says otherwise: the sockets that are open stay open until the next start.
     if previous.is_some()
@@ -88,7 +90,7 @@ pub fn prepare(
     }
     let specs = parts::providers(&mut check, root.providers.0, input, &settings);
     let egresses = previous.map(|previous| previous.egresses.clone()).unwrap_or_default();
-    let ways = parts::Ways { usual: upstreams, others: &egresses, all: check.way_of_all(&root.upstreams.0) };
+    let ways = parts::Ways { usual: upstreams, others: &egresses, all: usual_way };
     let mut files: Vec<_> =
         specs.iter().filter_map(|(_, spec)| spec.as_ref()).flat_map(|spec| spec.way.files.clone()).collect();
     let providers = parts::connect(&mut check, specs, &ways, previous);
@@ -155,6 +157,9 @@ fn keep_what_runs(settings: &mut Settings, previous: Option<&Snapshot>) -> Vec<S
     keep(&mut settings.data, &old.data, "data", &mut changed);
     keep(&mut settings.log, &old.log, "log", &mut changed);
     keep(&mut settings.exporters, &old.exporters, "exporters", &mut changed);
+    if !settings.exporters.is_empty() {
+        keep(&mut settings.egress, &old.egress, "upstreams (for exporters)", &mut changed);
+    }
     let told = changed
         .iter()
         .map(|key| format!("`{key}` differs from what runs and takes effect at the next start"));

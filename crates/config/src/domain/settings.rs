@@ -7,6 +7,7 @@ use std::time::Duration;
 use pointsman_resilience::FailurePolicy;
 use pointsman_telemetry::export::ExporterOptions;
 use pointsman_transport::Http2;
+use pointsman_transport::egress::Egress;
 use pointsman_transport::tls::server::ServerFiles;
 
 /// The port of the data plane.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Where finished requests are sent.
     pub exporters: Vec<ExporterOptions>,
+    /// The way out of exporters. Providers have theirs with them.
+    pub egress: Egress,
     /// What to look for.
     pub discovery: DiscoverySettings,
 }

@@ -78,6 +78,28 @@ fn a_provider_may_differ_from_all_others() {
 }
 
 #[test]
+fn exporters_go_the_way_of_all_until_the_next_start() {
+    let folder = authorities();
+    let world = World::new(&[("SECRET", "s")]);
+    let text = |ca: &str| {
+        let path = folder.path().join(ca);
+        format!(
+            "upstreams: {{ ca: {{ file: {} }}, proxy: 'http://proxy.test:3128' }}\n\
+             exporters: {{ out: {{ kind: webhook, endpoint: 'https://10.0.0.1/' }} }}\n",
+            path.display()
+        )
+    };
+    let first = world.sound(&text("one.pem"));
+    let egress = &first.settings.egress;
+    assert!(matches!(&egress.trust, pointsman_transport::tls::Trust::SystemAnd(own) if own.len() == 1));
+    assert_ne!(egress.proxies, Arc::default());
+    let second = world.prepare(&text("two.pem"), Some(&first)).unwrap();
+    assert_eq!(&second.settings.egress, egress);
+    let told = "`upstreams (for exporters)` differs from what runs and takes effect at the next start";
+    assert_eq!(second.warnings, [told]);
+}
+
+#[test]
 fn faults_of_ways_are_told_at_their_place() {
     let errors = World::new(&[("HTTP_PROXY", "socks5://x")]).errors(
         "upstreams: { proxy: env, ca: { file: none.pem } }\n\

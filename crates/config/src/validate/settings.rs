@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pointsman_resilience::FailurePolicy;
+use pointsman_transport::egress::Egress;
 
 use super::Checker;
 use super::tls::http2;
@@ -31,6 +32,7 @@ impl Checker<'_> {
             data: self.data(data),
             log: self.log(log),
             exporters: Vec::new(),
+            egress: Egress::default(),
             discovery: DiscoverySettings {
                 env: discovery.env.unwrap_or(defaults.env),
                 engines: discovery.engines.unwrap_or(defaults.engines),
