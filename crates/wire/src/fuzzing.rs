@@ -1,7 +1,7 @@
 //! What the fuzz targets check, here so that a plain test replays their corpora too.
 //!
 //! Each function takes any bytes and fails by panicking. serde_json is the referee for JSON, the
-//! unsplit stream the referee for split ones.
+//! unsplit stream the referee for split ones, a lenient reader that for forms.
 
 use bytes::Bytes;
 use pointsman_core::Operation;
@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::json::{Flaw, JsonError, validate};
+use crate::multipart::{FormError, FormScanner, Piece};
 use crate::openai::answer::{self, Malformed};
 use crate::openai::stream::{Observed, StreamFault, StreamObserver, StreamRules};
 use crate::probe::{Probe, probe};
@@ -99,6 +100,123 @@ pub fn check_sse(input: &[u8]) {
     if !rules.strip_usage {
         assert!(body.starts_with(&whole.forwarded), "bytes were changed on the way");
     }
+}
+
+/// Content types that a form is read with: as clients write them, and odd ones that are allowed.
+const FORM_TYPES: [&str; 4] = [
+    "multipart/form-data; boundary=B",
+    "multipart/form-data; boundary=\"----X-0_(a)\"",
+    "Multipart/Form-Data; charset=utf-8; Boundary=B--",
+    "multipart/form-data;boundary=-",
+];
+
+/// Forms: however the bytes are cut, the outcome is the same; what is sent on is what came, but for the
+/// value of `model`; and what is sent on with another name in its place is read as that name. The first
+/// byte chooses the content type, the second seeds the cuts.
+pub fn check_multipart(input: &[u8]) {
+    let [choice, seed, body @ ..] = input else { return };
+    let content_type = FORM_TYPES[usize::from(*choice) % FORM_TYPES.len()];
+    let whole = scan_form(content_type, [body]);
+    assert_same(&whole, &scan_form(content_type, cuts(body, *seed)), "cut");
+    if body.len() <= SINGLE_BYTES_LIMIT {
+        assert_same(&whole, &scan_form(content_type, body.chunks(1)), "one byte at a time");
+    }
+    let model = whole.model.clone().unwrap_or_default();
+    let rebuilt = whole.with_name(&model);
+    assert!(body.starts_with(&rebuilt), "bytes were changed on the way");
+    if whole.fault.is_some() {
+        return;
+    }
+    assert_eq!(rebuilt, body, "a sound form is sent on whole");
+    for name in NAMES.into_iter().filter(|_| whole.model.is_some()) {
+        // Names that a form cannot hold are never asked for: they are refused where they come from.
+        if name.contains(char::is_control) {
+            continue;
+        }
+        let sent = whole.with_name(name);
+        let read = scan_form(content_type, [&sent[..]]);
+        assert_eq!((read.fault, read.model.as_deref()), (None, Some(name)));
+    }
+    assert!(whole.model.is_some() || count_models(content_type, body) == 0, "a model was overlooked");
+    assert!(whole.model.is_none() || count_models(content_type, body) == 1, "one model, and one only");
+}
+
+/// All that a form leaves behind.
+#[derive(Debug)]
+struct Form {
+    pieces: Vec<Piece>,
+    model: Option<String>,
+    fault: Option<FormError>,
+}
+
+impl Form {
+    /// What is sent on.
+    fn with_name(&self, name: &str) -> Vec<u8> {
+        let bytes = |piece: &Piece| match piece {
+            Piece::Bytes(bytes) => bytes.to_vec(),
+            Piece::Model => name.as_bytes().to_vec(),
+        };
+        self.pieces.iter().flat_map(bytes).collect()
+    }
+}
+
+fn scan_form<'a>(content_type: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> Form {
+    let mut pieces = Vec::new();
+    let mut scanner = match FormScanner::new(content_type) {
+        Ok(scanner) => scanner,
+        Err(fault) => return Form { pieces, model: None, fault: Some(fault) },
+    };
+    let pushed = chunks.into_iter().try_for_each(|chunk| scanner.push(chunk, &mut pieces));
+    let fault = pushed.and_then(|()| scanner.finish()).err();
+    Form { pieces, model: scanner.model().map(str::to_owned), fault }
+}
+
+/// How far a faulty form got before its fault may depend on the cuts; what was seen may not.
+fn assert_same(one: &Form, other: &Form, how: &str) {
+    assert_eq!((&one.fault, &one.model), (&other.fault, &other.model), "{how}");
+    if one.fault.is_none() {
+        assert_eq!(one.with_name("\n"), other.with_name("\n"), "{how}");
+    }
+}
+
+/// The parts that a lenient reader takes for `model`: it splits at every boundary that begins a line, and
+/// looks for the name in the disposition without regard to case.
+fn count_models(content_type: &str, body: &[u8]) -> usize {
+    let Ok(scanner) = FormScanner::new(content_type) else { return 0 };
+    let own = scanner.content_type();
+    let Some((_, boundary)) = own.split_once('"') else { return 0 };
+    let delimiter = format!("\r\n--{}", boundary.trim_end_matches('"'));
+    // The first boundary has no line end before it.
+    let text = [b"\r\n", body].concat();
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(&text, delimiter.as_bytes()) {
+        parts.push(&text[from..at]);
+        from = at + delimiter.len();
+    }
+    parts.push(&text[from..]);
+    let is_model = |part: &&[u8]| {
+        let Some(end) = memchr::memmem::find(part, b"\r\n\r\n") else { return false };
+        let headers = String::from_utf8_lossy(&part[..end]).to_ascii_lowercase();
+        let mut lines = headers.split("\r\n").filter(|line| line.starts_with("content-disposition:"));
+        lines.any(|line| {
+            fields(line).iter().any(|field| {
+                let (key, value) = field.split_once('=').unwrap_or_default();
+                key.trim() == "name" && value.trim().trim_matches('"').trim() == "model"
+            })
+        })
+    };
+    parts.iter().filter(|part| is_model(part)).count()
+}
+
+/// What stands between semicolons that are not quoted.
+fn fields(line: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let split = |c: char| {
+        quoted ^= c == '"';
+        c == ';' && !quoted
+    };
+    line.split(split).collect()
 }
 
 /// All that a stream leaves behind.

@@ -1,11 +1,18 @@
 //! A strict JSON scanner (RFC 8259) for the request path: no tree, no allocation, no recursion
 //! over foreign input. [`scan`] walks values, [`string`] finds the ends of strings and unescapes.
+//! For conversion between dialects, [`tape`] indexes a whole document and [`write`] writes one.
 
 pub mod scan;
 pub mod string;
+pub mod tape;
+pub mod text;
+pub mod write;
 
 pub use scan::{Kind, MAX_DEPTH, Scanner};
 pub use string::{RawStr, quote};
+pub use tape::{Document, Fields, Node};
+pub use text::Text;
+pub use write::Writer;
 
 /// Why a text is not JSON, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +45,9 @@ pub enum Flaw {
     /// More than [`MAX_DEPTH`] objects and arrays within each other.
     #[error("nested too deeply")]
     TooDeep,
+    /// More values than an index may hold.
+    #[error("too many values")]
+    TooManyValues,
     /// Something follows the value.
     #[error("unexpected text after the value")]
     Trailing,

@@ -5,7 +5,12 @@
 use std::path::Path;
 use std::{fs, panic};
 
-use pointsman_wire::fuzzing::{check_probe, check_splice, check_sse};
+use pointsman_wire::fuzzing::{check_multipart, check_probe, check_splice, check_sse};
+
+#[test]
+fn multipart() {
+    replay("multipart", check_multipart);
+}
 
 #[test]
 fn probe() {

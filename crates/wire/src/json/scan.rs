@@ -49,6 +49,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The whole text.
+    #[must_use]
+    pub const fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// Bytes from the start of the text to the cursor.
     #[must_use]
     pub const fn offset(&self) -> usize {
@@ -155,8 +161,7 @@ impl<'a> Scanner<'a> {
         self.peek();
         let start = self.at;
         self.skip()?;
-        let text = self.text.get(start..self.at).unwrap_or_default();
-        Ok(text.parse().ok().or_else(|| whole(text)))
+        Ok(count(self.text.get(start..self.at).unwrap_or_default()))
     }
 
     /// Takes any value and checks it.
@@ -317,6 +322,11 @@ impl<'a> Scanner<'a> {
     const fn flaw(&self, flaw: Flaw) -> JsonError {
         JsonError { flaw, offset: self.at }
     }
+}
+
+/// A number's text, if it is a whole one that is not negative.
+pub(super) fn count(text: &str) -> Option<u64> {
+    text.parse().ok().or_else(|| whole(text))
 }
 
 /// `12.0` and `1.2e1` are whole numbers too; beyond 2^53 nothing counts tokens.

@@ -23,6 +23,12 @@ impl<'a> RawStr<'a> {
         Self { raw, escaped, start }
     }
 
+    /// The text between the quotes, as it stands.
+    #[must_use]
+    pub const fn raw(&self) -> &'a str {
+        self.raw
+    }
+
     /// The value. `None` where an escaped surrogate stands alone: such a string is valid JSON, but
     /// no Unicode text.
     #[must_use]
@@ -97,7 +103,7 @@ pub(super) fn end_of_string(bytes: &[u8], from: usize) -> Result<(usize, bool), 
 
 /// The offset of the next quote, backslash or control character, or the length.
 #[inline]
-fn next_special(bytes: &[u8], from: usize) -> usize {
+pub(super) fn next_special(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     // Most strings are short: two words first, then blocks that the compiler turns into vectors.
     for _ in 0..2 {
@@ -165,6 +171,15 @@ fn escape_len(bytes: &[u8], at: usize) -> Result<usize, JsonError> {
 
 /// Undoes the escapes of a validated string; `None` for a surrogate that stands alone.
 fn unescape(raw: &str) -> Option<String> {
+    unescape_or(raw, None)
+}
+
+/// The same, with U+FFFD for each surrogate that stands alone.
+pub(super) fn unescape_lossy(raw: &str) -> String {
+    unescape_or(raw, Some(char::REPLACEMENT_CHARACTER)).unwrap_or_default()
+}
+
+fn unescape_or(raw: &str, lone: Option<char>) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((plain, after)) = rest.split_once('\\') {
@@ -177,7 +192,7 @@ fn unescape(raw: &str) -> Option<String> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let (character, length) = unescape_unit(after)?;
+                let (character, length) = unescape_unit(after).or(lone.map(|lone| (lone, 5)))?;
                 taken = length;
                 character
             }

@@ -7,12 +7,16 @@ use super::usage;
 use crate::json::{Kind, Scanner};
 
 const USAGE: &[u8] = b"usage";
+const MODEL: &[u8] = b"model";
+/// Longest model name that is read, in bytes.
+const MAX_MODEL_BYTES: usize = 256;
 /// Longest usage object that is read, in bytes.
 const MAX_USAGE_BYTES: usize = 4 * 1024;
-/// `{"usage": …}` and `{"response": {"usage": …}}`.
+/// `{"usage": …}` and `{"response": {"usage": …}}`; `model` likewise.
 const MAX_DEPTH: u32 = 2;
 
-/// Finds the last `usage` object in a JSON document, or in the events of a stream, however they are cut.
+/// Finds the last `usage` object and the last `model` in a JSON document, or in the events of a stream,
+/// however they are cut.
 #[derive(Debug, Default)]
 pub struct UsageScanner {
     depth: u32,
@@ -22,6 +26,11 @@ pub struct UsageScanner {
     word: Vec<u8>,
     /// The last string was the key `usage`, and its value comes next.
     awaited: bool,
+    /// The same for the key `model`.
+    names: bool,
+    /// The string that stands here is the value of `model`.
+    naming: bool,
+    model: Option<String>,
     /// The object under construction, and the depth outside it.
     object: Option<(Vec<u8>, u32)>,
     usage: Option<Usage>,
@@ -32,6 +41,12 @@ impl UsageScanner {
     #[must_use]
     pub const fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// The model that was named last.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
     }
 
     /// Looks at the next bytes.
@@ -55,14 +70,19 @@ impl UsageScanner {
     fn inside(&mut self, byte: u8) {
         match byte {
             // No JSON: the next line begins anew.
-            b'\n' => *self = Self { usage: self.usage, ..Self::default() },
+            b'\n' => *self = Self { usage: self.usage, model: self.model.take(), ..Self::default() },
             _ if self.escaped => self.escaped = false,
             b'\\' => {
                 self.escaped = true;
                 self.word.push(byte);
             }
-            b'"' => self.in_string = false,
-            _ if self.word.len() <= USAGE.len() => self.word.push(byte),
+            b'"' => {
+                self.in_string = false;
+                if std::mem::take(&mut self.naming) {
+                    self.model = name(&self.word).or(self.model.take());
+                }
+            }
+            _ if self.word.len() <= self.longest() => self.word.push(byte),
             _ => {}
         }
     }
@@ -72,11 +92,13 @@ impl UsageScanner {
             b'"' if self.depth > 0 => {
                 self.in_string = true;
                 self.awaited = false;
+                self.naming = std::mem::take(&mut self.names);
                 self.word.clear();
             }
             b':' => {
                 let here = (1..=MAX_DEPTH).contains(&self.depth) && self.object.is_none();
                 self.awaited = here && self.word == USAGE;
+                self.names = here && self.word == MODEL;
                 self.word.clear();
             }
             b'{' | b'[' => {
@@ -84,6 +106,7 @@ impl UsageScanner {
                     self.object = Some((vec![byte], self.depth));
                 }
                 self.depth += 1;
+                self.names = false;
                 self.word.clear();
             }
             b'}' | b']' => {
@@ -95,9 +118,20 @@ impl UsageScanner {
                 }
             }
             b' ' | b'\t' | b'\r' | b'\n' => {}
-            _ => self.awaited = false,
+            _ => (self.awaited, self.names) = (false, false),
         }
     }
+
+    /// How much of the string that stands here matters.
+    const fn longest(&self) -> usize {
+        if self.naming { MAX_MODEL_BYTES } else { USAGE.len() }
+    }
+}
+
+/// A name that needs no escape and is not too long.
+fn name(word: &[u8]) -> Option<String> {
+    let plain = !word.is_empty() && word.len() <= MAX_MODEL_BYTES && !word.contains(&b'\\');
+    plain.then(|| String::from_utf8(word.to_vec()).ok())?
 }
 
 fn read(object: &[u8]) -> Option<Usage> {
@@ -151,6 +185,27 @@ data: {\"x\":{\"y\":{\"usage\":{\"input_tokens\":9}}},\"usage\" : {\"input_token
         }
         let single: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(found(&single), Some((3, 4)));
+    }
+
+    #[test]
+    fn the_model_is_the_one_that_is_named_last() {
+        let named = |parts: &[&[u8]]| {
+            let mut scanner = UsageScanner::default();
+            parts.iter().for_each(|part| scanner.push(part));
+            scanner.model().map(str::to_owned)
+        };
+        let stream = b"data: {\"model\":\"a\",\"text\":\"model\"}\n\n\
+data: {\"response\":{\"model\" : \"gpt-4o-2024\",\"x\":{\"model\":\"no\"},\"usage\":{\"input_tokens\":1}}}\n\n";
+        for at in 0..=stream.len() {
+            let (a, b) = stream.split_at(at);
+            assert_eq!(named(&[a, b]).as_deref(), Some("gpt-4o-2024"), "cut at {at}");
+        }
+        let long = format!(r#"{{"model":"{}"}}"#, "m".repeat(MAX_MODEL_BYTES + 1));
+        for none in [r#"{"model":{"a":"b"}}"#, r#"{"model":["b"]}"#, r#"{"model":null,"b":"c"}"#, &long] {
+            assert_eq!(named(&[none.as_bytes()]), None, "{none}");
+        }
+        assert_eq!(named(&[br#"{"model":"a\u0062"}"#]), None);
+        assert_eq!(named(&[br#"{"x":"\"model\":\"y\""}"#]), None);
     }
 
     #[test]

@@ -1,0 +1,135 @@
+//! A text that is most often moved from one JSON document to another: kept escaped until somebody
+//! wants to read it.
+
+use std::borrow::Cow;
+
+use super::string::{RawStr, unescape_lossy};
+
+/// A string value.
+#[derive(Clone, Debug)]
+pub enum Text<'a> {
+    /// Valid inside a JSON string as it stands; without the quotes.
+    Escaped(&'a str),
+    /// The value itself.
+    Plain(Cow<'a, str>),
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Self::Escaped("")
+    }
+}
+
+impl<'a> Text<'a> {
+    /// The value. An escaped surrogate that stands alone, which no Rust string can hold, becomes U+FFFD.
+    #[must_use]
+    pub fn value(&self) -> Cow<'_, str> {
+        match self {
+            Self::Escaped(raw) if memchr::memchr(b'\\', raw.as_bytes()).is_some() => {
+                Cow::Owned(unescape_lossy(raw))
+            }
+            Self::Escaped(raw) => Cow::Borrowed(raw),
+            Self::Plain(value) => Cow::Borrowed(value),
+        }
+    }
+
+    /// The value, no longer tied to this handle.
+    #[must_use]
+    pub fn into_value(self) -> Cow<'a, str> {
+        match self {
+            Self::Escaped(raw) if memchr::memchr(b'\\', raw.as_bytes()).is_some() => {
+                Cow::Owned(unescape_lossy(raw))
+            }
+            Self::Escaped(raw) => Cow::Borrowed(raw),
+            Self::Plain(value) => value,
+        }
+    }
+
+    /// Whether it is the empty string.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Escaped(raw) => raw.is_empty(),
+            Self::Plain(value) => value.is_empty(),
+        }
+    }
+
+    /// The same text, borrowed from this one.
+    #[must_use]
+    pub fn borrowed(&self) -> Text<'_> {
+        match self {
+            Self::Escaped(raw) => Text::Escaped(raw),
+            Self::Plain(value) => Text::Plain(Cow::Borrowed(value)),
+        }
+    }
+
+    /// The same text, on its own.
+    #[must_use]
+    pub fn into_owned(self) -> Text<'static> {
+        Text::Plain(Cow::Owned(self.into_value().into_owned()))
+    }
+}
+
+impl<'a> From<RawStr<'a>> for Text<'a> {
+    fn from(raw: RawStr<'a>) -> Self {
+        Self::Escaped(raw.raw())
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Plain(Cow::Borrowed(value))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(value: String) -> Self {
+        Self::Plain(Cow::Owned(value))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Text<'a> {
+    fn from(value: Cow<'a, str>) -> Self {
+        Self::Plain(value)
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.value() == other
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.value() == *other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escaped_text_equals_its_value() {
+        let text = Text::Escaped(r"a\n\u00e9\ud83d\ude00");
+        assert_eq!(text, "a\né😀");
+        assert_eq!(text, Text::from("a\né😀"));
+        assert_eq!(text.clone().into_owned().into_value(), "a\né😀");
+    }
+
+    #[test]
+    fn a_lone_surrogate_reads_as_the_replacement_character() {
+        assert_eq!(Text::Escaped(r"a\ud83db"), "a\u{FFFD}b");
+        assert_eq!(Text::Escaped(r"\ude00\n"), "\u{FFFD}\n");
+        assert_eq!(Text::Escaped(r"\ud83d\u0041"), "\u{FFFD}A");
+    }
+}

@@ -1,0 +1,120 @@
+//! Proofs and ciphers of reasoning, and whose they are.
+//!
+//! A signature or an encrypted thought is worth something only to the provider that made it; sent to
+//! another it earns a refusal. A client that speaks another dialect hands it back in whatever place that
+//! dialect has for it, so it travels there with its origin in front:
+//! `pm1.<dialect>.<provider>.<s|e>.<data>`.
+
+use pointsman_core::Dialect;
+
+use super::Target;
+use crate::json::Text;
+
+/// What a seal holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealKind {
+    /// A proof that the thoughts beside it are unchanged (Anthropic's `signature`, Gemini's
+    /// `thoughtSignature`).
+    Signature,
+    /// The thoughts themselves, encrypted (Anthropic's `redacted_thinking`, OpenAI's
+    /// `encrypted_content`).
+    Encrypted,
+}
+
+/// A proof or cipher, and who made it.
+#[derive(Clone, Debug)]
+pub struct Seal<'a> {
+    /// What it is.
+    pub kind: SealKind,
+    /// The maker's dialect.
+    pub dialect: Dialect,
+    /// The maker; `None` where it came without a tag, in its own dialect.
+    pub provider: Option<Text<'a>>,
+    /// As the maker wrote it.
+    pub data: Text<'a>,
+}
+
+const TAG: &str = "pm1.";
+
+impl<'a> Seal<'a> {
+    /// A seal from a client that speaks `native`: tagged, or that dialect's own.
+    #[must_use]
+    pub fn from_client(text: Text<'a>, kind: SealKind, native: Dialect) -> Self {
+        parse(&text.value()).unwrap_or(Self { kind, dialect: native, provider: None, data: text })
+    }
+
+    /// A seal from this provider.
+    #[must_use]
+    pub fn from_provider(text: Text<'a>, kind: SealKind, dialect: Dialect, provider: &'a str) -> Self {
+        Self { kind, dialect, provider: Some(Text::from(provider)), data: text }
+    }
+
+    /// Whether the target is who made it (as far as is known).
+    #[must_use]
+    pub fn is_for(&self, target: &Target<'_>) -> bool {
+        self.dialect == target.dialect
+            && self.provider.as_ref().is_none_or(|provider| provider == target.provider)
+    }
+
+    /// What a client that speaks `dialect` gets: as it is in its own dialect, tagged in another.
+    #[must_use]
+    pub fn for_client(&self, dialect: Dialect) -> Text<'_> {
+        if dialect == self.dialect && self.provider.is_none() {
+            return self.data.borrowed();
+        }
+        let kind = match self.kind {
+            SealKind::Signature => 's',
+            SealKind::Encrypted => 'e',
+        };
+        let provider = self.provider.as_ref().map(|p| p.value().replace('.', "%2E")).unwrap_or_default();
+        Text::from(format!("{TAG}{}.{provider}.{kind}.{}", self.dialect, self.data.value()))
+    }
+}
+
+/// Whether a body may hold a tagged seal: then even the same dialect must be rewritten.
+#[must_use]
+pub fn may_hold_tag(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"\"pm1.").is_some()
+}
+
+fn parse(text: &str) -> Option<Seal<'static>> {
+    let mut parts = text.strip_prefix(TAG)?.splitn(4, '.');
+    let dialect = Dialect::from_word(parts.next()?)?;
+    let provider = parts.next()?.replace("%2E", ".");
+    let kind = match parts.next()? {
+        "s" => SealKind::Signature,
+        "e" => SealKind::Encrypted,
+        _ => return None,
+    };
+    let data = Text::from(parts.next()?.to_owned());
+    let provider = (!provider.is_empty()).then(|| Text::from(provider));
+    Some(Seal { kind, dialect, provider, data })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tagged_seal_comes_back_with_its_origin() {
+        let made = Seal::from_provider(Text::from("a.b=="), SealKind::Encrypted, Dialect::OpenAiResponses, "my.ai");
+        let text = made.for_client(Dialect::Anthropic);
+        assert_eq!(text, "pm1.openai-responses.my%2Eai.e.a.b==");
+        let back = Seal::from_client(text, SealKind::Signature, Dialect::Anthropic);
+        assert_eq!((back.kind, back.dialect), (SealKind::Encrypted, Dialect::OpenAiResponses));
+        assert_eq!(back.data, "a.b==");
+        let target = Target::new(Dialect::OpenAiResponses, "my.ai", "gpt");
+        assert!(back.is_for(&target));
+        assert!(!back.is_for(&Target::new(Dialect::OpenAiResponses, "other", "gpt")));
+        assert!(!back.is_for(&Target::new(Dialect::Anthropic, "my.ai", "claude")));
+    }
+
+    #[test]
+    fn an_untagged_seal_is_its_dialects_own() {
+        let seal = Seal::from_client(Text::from("EqQB"), SealKind::Signature, Dialect::Anthropic);
+        assert!(seal.is_for(&Target::new(Dialect::Anthropic, "any", "claude")));
+        assert!(!seal.is_for(&Target::new(Dialect::Gemini, "any", "gemini")));
+        assert_eq!(seal.for_client(Dialect::Anthropic), "EqQB");
+        assert_eq!(Seal::from_client(Text::from("pm1.x"), SealKind::Signature, Dialect::Gemini).data, "pm1.x");
+    }
+}

@@ -1,0 +1,40 @@
+//! Tools that a model may call.
+
+use super::{Extension, Path};
+use crate::json::Text;
+
+/// A tool.
+#[derive(Clone, Debug)]
+pub struct Tool<'a> {
+    /// What it is called. Of a [`ToolKind::Server`] tool, its type.
+    pub name: Text<'a>,
+    /// What it is good for.
+    pub description: Option<Text<'a>>,
+    /// What kind of tool.
+    pub kind: ToolKind<'a>,
+    /// Anthropic's cache-control marker, as JSON.
+    pub cache: Option<&'a str>,
+    /// Where it stood.
+    pub path: Path,
+    /// Members without a place here.
+    pub rest: Vec<Extension<'a>>,
+}
+
+/// What kind of tool it is.
+#[derive(Clone, Debug)]
+pub enum ToolKind<'a> {
+    /// The client runs it; its input is an object.
+    Function {
+        /// JSON Schema of the input, as it stands.
+        schema: Option<&'a str>,
+        /// The input must obey the schema to the letter.
+        strict: Option<bool>,
+    },
+    /// The client runs it; its input is free text (OpenAI).
+    Custom {
+        /// What the text looks like, as JSON: `{"type":"grammar",…}`.
+        format: Option<&'a str>,
+    },
+    /// The provider runs it: the whole definition, as JSON. Only the same dialect can carry it.
+    Server(&'a str),
+}
