@@ -4,9 +4,10 @@
 Usage: scripts/derive_catalogue.py <shared-data-folder> [--check]
 
 Reads <folder>/catalogue/model_prices.json.gz (litellm's model_prices_and_context_window.json, MIT,
-Berri AI) and writes one line a model, sorted, so that equal input gives equal bytes. With --check
+Berri AI) and writes one line a model, sorted, so that equal input gives equal bytes; twins (regions, dates and
+other names of a listed model) become short lines that lead to it. Prints how many rows became what. With --check
 nothing is written; the exit status says whether the committed file is what the input gives.
-The format, and every rule below, is described in docs/catalogue.md.
+The format, and every rule, is described in docs/catalogue.md; rules on names are in catalogue_rules.py.
 
 Prices never pass through a binary float: the JSON text is read as decimals and written as decimals
 in USD per million units. A price finer than 1e-15 USD per unit stops the script, unless it is a
@@ -18,22 +19,15 @@ import hashlib
 import json
 import re
 import sys
+from collections import Counter, defaultdict
 from decimal import Decimal
 from pathlib import Path
 
+from catalogue_rules import MODES, NOT_MODELS, class_of, dated, family, provider_of, without_region
+
 OUTPUT = Path(__file__).resolve().parent.parent / "crates/providers/data/catalogue.tsv"
 SOURCE = "litellm 1.109.1 model_prices_and_context_window.json, MIT © Berri AI"
-MODES = {"chat": "c", "responses": "r", "completion": "t", "embedding": "e"}
 FEMTO = Decimal(10) ** 15
-
-# The source has several names for one provider.
-PROVIDERS = {
-    "text-completion-openai": "openai", "text-completion-codestral": "codestral",
-    "text-completion-inception": "inception", "cohere_chat": "cohere", "azure_text": "azure",
-    "fireworks_ai-embedding-models": "fireworks_ai", "bedrock_converse": "bedrock",
-}
-# Price classes and containers: rows that are not models.
-NOT_MODELS = re.compile(r"^(fireworks|together)-ai-|(^|/)container$|^fallback_generalizations$|^sample_spec$")
 
 # Capabilities by letter; a letter that a reader does not know is ignored.
 CAPABILITIES = {
@@ -41,21 +35,35 @@ CAPABILITIES = {
     "v": "supports_vision", "d": "supports_pdf_input", "a": "supports_audio_input",
     "o": "supports_audio_output", "m": "supports_video_input", "r": "supports_reasoning",
     "s": "supports_response_schema", "c": "supports_prompt_caching", "y": "supports_system_messages",
-    "w": "supports_web_search",
-}
-# Charges beside tokens that a token price does not show (a fee for each request or search).
-FEES = ("input_cost_per_request", "input_cost_per_query")
+    "w": "supports_web_search", "u": "supports_computer_use",
+}  # fmt: skip
+# Modalities that the source lists instead of a flag.
+INPUTS = {"image": "v", "audio": "a", "video": "m", "pdf": "d", "file": "d"}
+OUTPUTS = {"audio": "o", "image": "g"}
+# Charges that none of the prices below shows (a fee for each search).
+FEES = ("input_cost_per_query", "ocr_cost_per_page", "code_interpreter_cost_per_session")
 SEARCH_FEE = "search_context_cost_per_query"
 ALWAYS_SEARCHES = {"perplexity"}
 
-# Prices by letter; the first key that is present counts.
+# Prices of tokens by letter; the first key that is present counts.
 PRICES = {
     "i": ("input_cost_per_token",), "o": ("output_cost_per_token",),
     "c": ("cache_read_input_token_cost", "input_cost_per_token_cache_hit"),
-    "w": ("cache_creation_input_token_cost",), "r": ("output_cost_per_reasoning_token",),
+    "w": ("cache_creation_input_token_cost",), "h": ("cache_creation_input_token_cost_above_1hr",),
+    "r": ("output_cost_per_reasoning_token",),
     "a": ("input_cost_per_audio_token",), "b": ("output_cost_per_audio_token",),
-}
-TIER = re.compile(r"_above_(\d+)k_tokens$")
+    "e": ("cache_read_input_audio_token_cost",),
+    "m": ("input_cost_per_image_token",), "n": ("output_cost_per_image_token",),
+}  # fmt: skip
+# Prices of other units; they have no tiers. `q` is a price of each request.
+UNITS = {
+    "q": ("input_cost_per_request",), "g": ("input_cost_per_image",), "p": ("output_cost_per_image",),
+    "s": ("input_cost_per_second",), "z": ("output_cost_per_second",),
+    "x": ("input_cost_per_character",), "y": ("output_cost_per_character",),
+}  # fmt: skip
+# What a request can be served as, by the ending of the source's keys.
+SERVICES = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
+TIER = re.compile(r"_above_(\d+)k_tokens(_batches|_flex|_priority)?$")
 
 # Prices that the source's authors divided in binary floating point differ from a decimal by one unit
 # in the last place: 2.0000000000000002E-7. Up to this relative difference they are that decimal.
@@ -70,11 +78,14 @@ FREE = re.compile(r"^(gemini/gemma-.*|zai/glm-4\.[57]-flash)$")
 PAID_CLOUD = re.compile(r"[:-]cloud$")
 
 
-def femto(value, where):
-    """The price in 1e-15 USD, exactly; stops the script where that is not possible."""
+def femto(value, where, unit=False):
+    """The price in 1e-15 USD, exactly. Where that is not possible: `None` for a unit that is no token (a price of a
+    minute, divided by 60), and the end of the script for a token."""
     exact = Decimal(value) * FEMTO
     whole = exact.to_integral_value()
     if exact != whole and abs(exact - whole) > exact * ROUNDING:
+        if unit:
+            return None
         sys.exit(f"{where}: {value} USD is not a whole number of 1e-15 USD")
     if not 0 <= whole < 2**63:
         sys.exit(f"{where}: {value} USD is out of range")
@@ -87,48 +98,81 @@ def per_million(units):
     return text.removeprefix("0") if text.startswith("0.") else text
 
 
-def priced(row, suffix, where):
+def priced(row, suffix, where, table=PRICES):
     """The prices of one tier, by letter. The suffix stands at the end of the source's keys."""
     found = {}
-    for letter, keys in PRICES.items():
+    for letter, keys in table.items():
         value = next((row[key + suffix] for key in keys if row.get(key + suffix) is not None), None)
         if value is not None and (value or letter in "io"):  # 0 for the other kinds: "not known"
-            found[letter] = femto(value, f"{where} {keys[0]}{suffix}")
-    return found
+            found[letter] = femto(value, f"{where} {keys[0]}{suffix}", table is UNITS)
+    return {letter: price for letter, price in found.items() if price is not None}
 
 
-def tiers(row, where):
-    """[(above this many input tokens, prices)], the base first with 0."""
+def tiers(row, where, service=""):
+    """[(above this many input tokens, prices)], the base first with 0. Fixed ranges are standard service's."""
     ranges = [t for t in row.get("tiered_pricing") or [] if "range" in t]
-    if ranges:
+    if ranges and not service:
         found = [(int(Decimal(t["range"][0])), priced(t, "", where)) for t in ranges]
         if found[0][0] != 0:
             sys.exit(f"{where}: the first tier does not begin at 0")
         base = priced(row, "", where)
         return [(0, base | found[0][1])] + sorted(found[1:], key=lambda tier: tier[0])
-    found = [(0, priced(row, "", where))]
-    for thousands in sorted({int(m[1]) for key in row if (m := TIER.search(key))}):
-        above = priced(row, f"_above_{thousands}k_tokens", where)
+    found = [(0, priced(row, service, where))]
+    bounds = {int(m[1]) for key in row if (m := TIER.search(key)) and (m[2] or "") == service}
+    for thousands in sorted(bounds):
+        above = priced(row, f"_above_{thousands}k_tokens{service}", where)
         if above:
             found.append((thousands * 1000, above))
     return found
 
 
-def price_text(name, provider, row):
-    """`i.15 o.6 c.075 >200000 i.3 o1.2`, or nothing where the price is not known."""
-    if provider in INEXACT:
-        return ""
-    found = tiers(row, name)
-    base = found[0][1]
-    if "i" not in base or ("o" not in base and row["mode"] != "embedding"):
-        return ""
-    if not any(price for _, prices in found for price in prices.values()):
-        free = provider in FREE_PROVIDERS and not PAID_CLOUD.search(name)
-        return "i0 o0" if free or FREE.match(name) else ""
+def words(found):
+    """`i1.25 o10 >200000 i2.5 o15`"""
     parts = []
     for above, prices in found:
         parts += [f">{above}"] if above else []
-        parts += [f"{letter}{per_million(prices[letter])}" for letter in PRICES if letter in prices]
+        parts += [f"{letter}{per_million(price)}" for letter, price in prices.items()]
+    return parts
+
+
+def served(standard, offered):
+    """A service's tiers as they are written: the base as offered, each tier as it differs from the base. A kind that
+    a service does not price costs the usual. Where it has no price for a tier that is usual, the dearer one counts:
+    its own base, or the usual tier."""
+    base = standard[0] | offered[0]
+    written = [(0, offered[0])]
+    for above in sorted((standard.keys() | offered.keys()) - {0}):
+        usual = {k: price for k, price in standard.get(above, {}).items() if price != standard[0].get(k)}
+        dearer = {kind: max(price, base.get(kind, 0)) for kind, price in usual.items()}
+        prices = base | dearer | offered.get(above, {})
+        other = {k: price for k, price in prices.items() if price != base.get(k)}
+        if other or len(written) > 1:
+            written.append((above, other))
+    return written
+
+
+def price_text(name, provider, row):
+    """`i.15 o.6 c.075 >200000 i.3 o1.2 @batch i.075 o.3`, or nothing where the price is not known."""
+    if provider in INEXACT:
+        return ""
+    found, units = tiers(row, name), priced(row, "", name, UNITS)
+    base, mode = found[0][1], MODES[row["mode"]]
+    tokens = "i" in base and ("o" in base or mode in "ekm")
+    if mode in "ctre" and not tokens:
+        return ""
+    charged = any(price for _, prices in found for price in prices.values())
+    if not charged and not units:
+        free = provider in FREE_PROVIDERS and not PAID_CLOUD.search(name)
+        return "i0 o0" if mode in "ctre" and (free or FREE.match(name)) else ""
+    # Where a picture or a second has the price, 0 for a token is no price.
+    if not charged:
+        found = [(0, {})]
+    found[0] = (0, found[0][1] | units)
+    parts = words(found)
+    for service, ending in SERVICES.items():
+        offered = tiers(row, name, ending)
+        if any(price for _, prices in offered for price in prices.values()):
+            parts += [f"@{service}", *words(served(dict(found), dict(offered)))]
     return " ".join(parts)
 
 
@@ -141,21 +185,28 @@ def tokens(row, key):
 
 
 def capabilities(provider, row):
-    """The letters of what the model can do; `$` where it is charged for more than tokens."""
-    letters = "".join(letter for letter, key in CAPABILITIES.items() if row.get(key) is True)
+    """The letters of what the model can do; `$` where it is charged for more than its prices show."""
+    found = {letter for letter, key in CAPABILITIES.items() if row.get(key) is True}
+    if MODES[row["mode"]] in "ctr":
+        found |= {INPUTS[m] for m in row.get("supported_modalities") or [] if m in INPUTS}
+        found |= {OUTPUTS[m] for m in row.get("supported_output_modalities") or [] if m in OUTPUTS}
     fee = any(row.get(key) for key in FEES) or (provider in ALWAYS_SEARCHES and row.get(SEARCH_FEE))
-    return letters + ("$" if fee else "")
+    letters = [letter for letter in (*CAPABILITIES, "g") if letter in found]
+    return "".join(letters) + ("$" if fee else "")
 
 
-def lines(source):
-    """All lines, sorted by provider and model as bytes."""
+def read(source, counts):
+    """{(provider, model): [mode, class, input, output, capabilities, prices, date]} of all rows that are models."""
     found = {}
     for name, row in source.items():
         mode = MODES.get(row.get("mode"))
         if mode is None or NOT_MODELS.search(name):
+            priced_only = NOT_MODELS.search(name) is not None
+            counts["price of a size, a commitment or a container" if priced_only
+                   else f"not inference ({row.get('mode') or 'no purpose'})"] += 1  # fmt: skip
             continue
         given = row["litellm_provider"]
-        provider = "vertex_ai" if given.startswith("vertex_ai-") else PROVIDERS.get(given, given)
+        provider = provider_of(given)
         prefix = next((p for p in (f"{provider}/", f"{given}/") if name.startswith(p)), "")
         model = name[len(prefix):]
         if re.search(r"[\t\n]", provider + model) or not model.isascii():
@@ -163,20 +214,75 @@ def lines(source):
         date = str(row.get("deprecation_date") or "")
         if date and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", date):
             sys.exit(f"{name}: deprecation date {date!r}")
-        line = [
-            provider, model, mode, tokens(row, "max_input_tokens"), tokens(row, "max_output_tokens"),
-            capabilities(provider, row), price_text(name, provider, row), date,
-        ]
+        prices = price_text(name, provider, row)
+        output = row.get("output_cost_per_token")
+        kind = class_of(mode, model, float(output) * 1e6 if output else None)
+        line = [mode, kind, tokens(row, "max_input_tokens"), tokens(row, "max_output_tokens"),
+                capabilities(provider, row), prices, date]  # fmt: skip
         # Two rows for one model: one with a price counts before one without, then the row that
         # carries the provider's prefix (those are the maintained ones).
-        key, rank = (provider.encode(), model.encode()), (bool(line[6]), bool(prefix))
+        key, rank = (provider, model), (bool(prices), bool(prefix))
         other = found.get(key)
-        if other and other[1][6] != line[6]:
-            taken = max((rank, line), other)[1][6]
-            print(f"{name}: two prices, {other[1][6]!r} and {line[6]!r}; took {taken!r}", file=sys.stderr)
+        if other:
+            counts["second row of a model"] += 1
+            if other[1][5] != prices:
+                taken = max((rank, line), other)[1][5]
+                print(f"{name}: two prices, {other[1][5]!r} and {prices!r}; took {taken!r}", file=sys.stderr)
         if other is None or rank > other[0]:
             found[key] = (rank, line)
-    return ["\t".join(found[key][1]) for key in sorted(found)]
+    return {key: line for key, (_, line) in found.items()}
+
+
+def region_twins(models):
+    """{twin: model} for names that only say where a model runs. Where the plain name is not listed, the one that
+    runs everywhere, else the first, stands for all."""
+    groups = defaultdict(list)
+    for provider, model in models:
+        groups[provider, without_region(provider, model)].append(model)
+    twins = {}
+    for (provider, plain), names in groups.items():
+        chosen = plain if plain in names else min(names, key=lambda n: ("global" not in n, not n.startswith("us"), len(n), n))
+        twins |= {(provider, name): chosen for name in names if name != chosen}
+    return twins
+
+
+def alias_twins(models):
+    """{twin: model} for further names of a model that has the same purpose, class and prices: another case, a path
+    before it, a date or `latest`. The plain name is the model, or else `latest`; two dates alone are two models."""
+    groups = defaultdict(list)
+    for (provider, model), line in models.items():
+        groups[provider, family(model), line[0], line[1], line[5]].append(model)
+    twins = {}
+    for (provider, plain, *_), names in groups.items():
+        undated = [name for name in names if dated(name) is None] or [n for n in names if dated(n) == "latest"]
+        if undated:
+            # What a provider's own path leads to is what it answers to.
+            chosen = min(undated, key=lambda n: (not n.startswith("accounts/"), n.lower() != plain, len(n), n))
+            twins |= {(provider, name): chosen for name in names if name != chosen}
+    return twins
+
+
+def lines(source, counts):
+    """All lines, sorted by provider and model as bytes."""
+    models = read(source, counts)
+    regions = region_twins(models)
+    kept = {key: line for key, line in models.items() if key not in regions}
+    aliases = alias_twins(kept)
+    counts["region twin"], counts["alias twin"] = len(regions), len(aliases)
+    counts["model"] = len(kept) - len(aliases)
+    written = []
+    for key in sorted(models, key=lambda key: (key[0].encode(), key[1].encode())):
+        provider, model = key
+        line, target = models[key], regions.get(key) or aliases.get(key)
+        if target is None:
+            written.append("\t".join([provider, model, *line]))
+            continue
+        final = aliases.get((provider, target), target)
+        prices = line[5] if line[5] != models[provider, final][5] else ""
+        date = line[6] if line[6] != models[provider, final][6] else ""
+        kind = "region" if key in regions else "alias"
+        written.append("\t".join([provider, model, f"={final}", kind, prices, date]).rstrip("\t"))
+    return written
 
 
 def main():
@@ -186,14 +292,19 @@ def main():
     path = Path(arguments[0]) / "catalogue/model_prices.json.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
         source = json.load(file, parse_float=Decimal)
-    body = "".join(line + "\n" for line in lines(source))
+    counts = Counter()
+    written = lines(source, counts)
+    body = "".join(line + "\n" for line in written)
     version = int.from_bytes(hashlib.sha256(body.encode()).digest()[:4], "big")
-    text = f"# catalogue 1 {version} {SOURCE}\n{body}"
+    text = f"# catalogue 2 {version} {SOURCE}\n{body}"
     if "--check" in sys.argv:
         sys.exit(0 if OUTPUT.read_text(encoding="utf-8") == text else f"{OUTPUT} is out of date")
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(text, encoding="utf-8")
-    print(f"{OUTPUT.name}: {body.count(chr(10))} models, {len(text)} bytes, version {version}")
+    providers = {line.split("\t", 1)[0] for line in written}
+    print(f"{OUTPUT.name}: {len(source)} rows of {len(providers)} providers, {len(text)} bytes, version {version}")
+    for what, count in sorted(counts.items(), key=lambda item: -item[1]):
+        print(f"{count:>6}  {what}")
 
 
 if __name__ == "__main__":

@@ -25,4 +25,4 @@ pub use outcome::{Outcome, Phase};
 pub use principal::{KeyDirectory, Principal};
 pub use record::{AttemptRecord, RequestRecord};
 pub use rng::Rng;
-pub use usage::{Usage, UsageSource};
+pub use usage::{Service, Usage, UsageDetail, UsageSource};

@@ -4,17 +4,20 @@
 //! binary search over its text: nothing is built at start-up and nothing stays on the heap. The
 //! format is described in `docs/catalogue.md`; `scripts/derive_catalogue.py` writes it.
 
+mod class;
 mod entry;
+mod prices;
 mod search;
 
+pub use class::Class;
 pub use entry::{Capabilities, CatalogueEntry, Mode};
 pub use search::Suggestion;
 
 use crate::vendors::Vendor;
 
 static CATALOGUE: Catalogue = Catalogue { text: include_str!("../data/catalogue.tsv") };
-/// The header's words before the version: `# catalogue 1 <version> <source>`.
-const HEADER: &str = "# catalogue 1 ";
+/// The header's words before the version: `# catalogue 2 <version> <source>`.
+const HEADER: &str = "# catalogue 2 ";
 
 /// The catalogue that this build carries.
 #[must_use]
@@ -72,6 +75,11 @@ impl Catalogue {
     #[must_use]
     pub fn closest(&self, name: &str, count: usize) -> Vec<Suggestion> {
         search::closest(self, name, count)
+    }
+
+    /// All names of a catalogue provider, those of twins too, with the entry that each leads to.
+    pub fn names_of(&self, provider: &str) -> impl Iterator<Item = (&'static str, CatalogueEntry)> {
+        search::names(self.body(), provider)
     }
 
     /// All entries of a catalogue provider, sorted by name.

@@ -10,7 +10,7 @@ pub mod price;
 pub mod simulated;
 pub mod vendors;
 
-pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Mode, Suggestion, catalogue};
+pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Class, Mode, Suggestion, catalogue};
 pub use classify::{ErrorInfo, classify, classify_body_error, parse_retry_after};
-pub use price::{PriceError, PriceList, Prices, Tier};
+pub use price::{PriceError, PriceList, Prices, Scale, Tier, Units};
 pub use vendors::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};

@@ -1,14 +1,14 @@
 //! What usage costs under a price list, exactly.
 //!
-//! Prices are femto-dollars per token and charges are summed as integers; the one rounding, to
-//! nano-dollars, happens in [`Cost::from_femto`].
+//! Prices are femto-dollars per unit and charges are summed as integers; the one rounding, to
+//! nano-dollars, happens in [`Cost::from_femto`]. `price/text.rs` reads and writes prices as people
+//! write them: USD per million units.
 
-use pointsman_core::{Cost, Price, Usage};
+use pointsman_core::{Cost, Price, Service, Usage};
 
-/// Femto-dollars per token in one dollar per million tokens.
-const FEMTO_PER_USD_PER_MILLION: u64 = 1_000_000_000;
-/// Decimals that USD per million tokens can have: 10⁻⁹ of it is one femto-dollar per token.
-const DECIMALS: usize = 9;
+mod text;
+
+pub use text::{PriceError, usd_per_million, write_usd, write_usd_per_million};
 
 /// Prices by kind of token. Where a kind has no price of its own, the broader kind's price counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,14 +19,23 @@ pub struct Prices {
     pub output: Price,
     /// Prompt tokens read from the provider's cache; else as `input`.
     pub cached_input: Option<Price>,
-    /// Prompt tokens written to the provider's cache; else as `input`.
+    /// Prompt tokens written to the provider's cache (for five minutes, where it offers a choice); else
+    /// as `input`.
     pub cache_write: Option<Price>,
+    /// Prompt tokens written to the provider's cache for an hour; else as `cache_write`.
+    pub cache_write_1h: Option<Price>,
     /// Completion tokens spent on reasoning; else as `output`.
     pub reasoning: Option<Price>,
     /// Prompt tokens of audio; else as `input`.
     pub input_audio: Option<Price>,
     /// Completion tokens of audio; else as `output`.
     pub output_audio: Option<Price>,
+    /// Prompt tokens of audio, read from the provider's cache; else as `cached_input`.
+    pub cached_audio: Option<Price>,
+    /// Prompt tokens of pictures; else as `input`.
+    pub input_image: Option<Price>,
+    /// Completion tokens of pictures; else as `output`.
+    pub output_image: Option<Price>,
 }
 
 impl Prices {
@@ -38,9 +47,13 @@ impl Prices {
             output,
             cached_input: None,
             cache_write: None,
+            cache_write_1h: None,
             reasoning: None,
             input_audio: None,
             output_audio: None,
+            cached_audio: None,
+            input_image: None,
+            output_image: None,
         }
     }
 
@@ -48,25 +61,33 @@ impl Prices {
     fn charges(&self, usage: &Usage) -> [u128; 6] {
         // Each kind takes its tokens out of what is left of the whole, so that nothing is billed
         // twice even where a provider's numbers contradict each other.
+        let detail = &usage.detail;
         let mut input = usage.input;
-        let cached = take(&mut input, usage.cached_input);
-        let written = take(&mut input, usage.cache_write);
+        let mut cached = take(&mut input, usage.cached_input);
+        let mut written = take(&mut input, usage.cache_write);
         let mut output = usage.output;
         let reasoning = take(&mut output, usage.reasoning);
-        let mut audio = 0;
-        if let Some(price) = self.input_audio {
-            audio += price.times(take(&mut input, usage.input_audio));
-        }
-        if let Some(price) = self.output_audio {
-            audio += price.times(take(&mut output, usage.output_audio));
-        }
+        let mut other = 0;
+        let mut apart = |price: Option<Price>, whole: &mut u64, count: u64| {
+            if let Some(price) = price {
+                other += price.times(take(whole, count));
+            }
+        };
+        apart(self.input_audio, &mut input, usage.input_audio);
+        apart(self.output_audio, &mut output, usage.output_audio);
+        apart(self.input_image, &mut input, detail.input_image);
+        apart(self.output_image, &mut output, detail.output_image);
+        let cached_price = self.cached_input.unwrap_or(self.input);
+        let cached_audio = take(&mut cached, detail.cached_audio);
+        let written_price = self.cache_write.unwrap_or(self.input);
+        let written_1h = take(&mut written, detail.cache_write_1h);
         [
             self.input.times(input),
-            self.cached_input.unwrap_or(self.input).times(cached),
-            self.cache_write.unwrap_or(self.input).times(written),
+            cached_price.times(cached) + self.cached_audio.unwrap_or(cached_price).times(cached_audio),
+            written_price.times(written) + self.cache_write_1h.unwrap_or(written_price).times(written_1h),
             self.output.times(output),
             self.reasoning.unwrap_or(self.output).times(reasoning),
-            audio,
+            other,
         ]
     }
 }
@@ -80,11 +101,55 @@ pub struct Tier {
     pub prices: Prices,
 }
 
+/// Prices of tokens, by the length of the prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// The prices of a short request.
+    pub base: Prices,
+    /// The prices of longer requests, by rising threshold.
+    pub tiers: Vec<Tier>,
+}
+
+impl Scale {
+    /// The prices of every token of a request with so many input tokens.
+    fn at(&self, input: u64) -> &Prices {
+        let tier = self.tiers.iter().rev().find(|tier| input > tier.above_input);
+        tier.map_or(&self.base, |tier| &tier.prices)
+    }
+}
+
+/// Prices of what is no token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Each request.
+    pub request: Option<Price>,
+    /// Each picture in the prompt.
+    pub input_picture: Option<Price>,
+    /// Each picture made.
+    pub picture: Option<Price>,
+    /// Each second of audio heard.
+    pub input_second: Option<Price>,
+    /// Each second of audio spoken.
+    pub output_second: Option<Price>,
+    /// Each character read.
+    pub input_character: Option<Price>,
+    /// Each character written.
+    pub output_character: Option<Price>,
+}
+
+/// What only some lists have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct More {
+    units: Units,
+    /// Batch, flex and priority service, in the order of [`Service::ALL`] without the first.
+    services: [Option<Scale>; 3],
+}
+
 /// The prices of one model. A model without a known price has no list: `None`, never zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriceList {
-    base: Prices,
-    tiers: Vec<Tier>,
+    standard: Scale,
+    more: Option<Box<More>>,
 }
 
 impl PriceList {
@@ -94,26 +159,61 @@ impl PriceList {
     /// The same prices for requests of every length.
     #[must_use]
     pub const fn flat(base: Prices) -> Self {
-        Self { base, tiers: Vec::new() }
+        Self { standard: Scale { base, tiers: Vec::new() }, more: None }
     }
 
     /// Prices that change with the length of the prompt. The order of `tiers` does not matter.
     #[must_use]
     pub fn tiered(base: Prices, mut tiers: Vec<Tier>) -> Self {
         tiers.sort_by_key(|tier| tier.above_input);
-        Self { base, tiers }
+        Self { standard: Scale { base, tiers }, more: None }
+    }
+
+    /// With prices of what is no token.
+    #[must_use]
+    pub fn with_units(mut self, units: Units) -> Self {
+        if units != Units::default() {
+            self.more.get_or_insert_default().units = units;
+        }
+        self
+    }
+
+    /// With the prices of another service.
+    #[must_use]
+    pub fn with_service(mut self, service: Service, mut scale: Scale) -> Self {
+        scale.tiers.sort_by_key(|tier| tier.above_input);
+        match slot(service) {
+            None => self.standard = scale,
+            Some(slot) => self.more.get_or_insert_default().services[slot] = Some(scale),
+        }
+        self
     }
 
     /// The prices of a short request.
     #[must_use]
     pub const fn base(&self) -> &Prices {
-        &self.base
+        &self.standard.base
     }
 
     /// The prices of longer requests, by rising threshold.
     #[must_use]
     pub fn tiers(&self) -> &[Tier] {
-        &self.tiers
+        &self.standard.tiers
+    }
+
+    /// Prices of what is no token.
+    #[must_use]
+    pub fn units(&self) -> Units {
+        self.more.as_ref().map(|more| more.units).unwrap_or_default()
+    }
+
+    /// The prices of a service of its own price; `None` where it costs what the usual one costs.
+    #[must_use]
+    pub fn service(&self, service: Service) -> Option<&Scale> {
+        match slot(service) {
+            None => Some(&self.standard),
+            Some(slot) => self.more.as_ref()?.services[slot].as_ref(),
+        }
     }
 
     /// Whether nothing is ever charged.
@@ -123,62 +223,27 @@ impl PriceList {
     }
 
     /// What `usage` costs: cached and written input are taken out of the input, reasoning out of the
-    /// output, audio (where it has its own price) out of either; charges are summed exactly and rounded
-    /// once, half to even.
+    /// output, audio and pictures (where they have their own price) out of either; charges are summed
+    /// exactly and rounded once, half to even.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> Cost {
-        let tier = self.tiers.iter().rev().find(|tier| usage.input > tier.above_input);
-        Cost::from_femto(tier.map_or(&self.base, |tier| &tier.prices).charges(usage))
+        let scale = self.service(usage.detail.service).unwrap_or(&self.standard);
+        let mut charges = scale.at(usage.input).charges(usage);
+        if let Some(more) = &self.more {
+            let per = |price: Option<Price>, count| price.map_or(0, |price| price.times(count));
+            charges[5] += per(more.units.request, 1) + per(more.units.picture, usage.detail.pictures);
+        }
+        Cost::from_femto(charges)
     }
 }
 
-/// Why a decimal is not a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PriceError {
-    /// Not digits with at most one point.
-    NotDecimal,
-    /// More than nine decimals: finer than a femto-dollar per token.
-    TooFine,
-    /// Beyond what 64 bits hold.
-    TooLarge,
-}
-
-impl std::fmt::Display for PriceError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::NotDecimal => "not a decimal number of USD per million tokens",
-            Self::TooFine => "more than 9 decimals in USD per million tokens",
-            Self::TooLarge => "too large for a price",
-        })
+const fn slot(service: Service) -> Option<usize> {
+    match service {
+        Service::Standard => None,
+        Service::Batch => Some(0),
+        Service::Flex => Some(1),
+        Service::Priority => Some(2),
     }
-}
-
-impl std::error::Error for PriceError {}
-
-/// Reads USD per million units as exact decimal text: `.15`, `0.15`, `3`.
-///
-/// # Errors
-/// Where the text is not a decimal, or not exactly a price.
-pub fn usd_per_million(text: &str) -> Result<Price, PriceError> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if (whole.is_empty() && decimals.is_empty()) || !digits(whole) || !digits(decimals) {
-        return Err(PriceError::NotDecimal);
-    }
-    let decimals = decimals.trim_end_matches('0');
-    if decimals.len() > DECIMALS {
-        return Err(PriceError::TooFine);
-    }
-    let number = |part: &str| match part {
-        "" => Ok(0),
-        _ => part.parse::<u64>().map_err(|_| PriceError::TooLarge),
-    };
-    let scale = 10_u64.pow(u32::try_from(DECIMALS - decimals.len()).unwrap_or(0));
-    number(whole)?
-        .checked_mul(FEMTO_PER_USD_PER_MILLION)
-        .and_then(|femto| femto.checked_add(number(decimals).ok()? * scale))
-        .map(Price)
-        .ok_or(PriceError::TooLarge)
 }
 
 /// Moves up to `wanted` out of `rest`.

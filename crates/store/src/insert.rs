@@ -156,7 +156,7 @@ impl Binder<'_, '_> {
     }
 
     fn usage(&mut self, usage: &Usage) -> rusqlite::Result<()> {
-        let Usage { input, cached_input, cache_write, output, reasoning, input_audio, output_audio, source } =
+        let Usage { input, cached_input, cache_write, output, reasoning, input_audio, output_audio, source, detail: _ } =
             *usage;
         for tokens in [input, cached_input, cache_write, output, reasoning, input_audio, output_audio] {
             self.count(tokens)?;

@@ -166,6 +166,7 @@ impl Columns<'_, '_> {
             source: self.word("usage source", |word| {
                 UsageSource::ALL.into_iter().find(|source| source.as_str() == word)
             })?,
+            ..Usage::default()
         })
     }
 

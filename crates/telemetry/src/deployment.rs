@@ -56,6 +56,7 @@ impl DeploymentMetrics {
             input_audio,
             output_audio,
             source: _,
+            detail: _,
         } = attempt.usage;
         let tokens = [input, cached_input, cache_write, output, reasoning, input_audio, output_audio];
         for (counter, count) in self.tokens.iter().zip(tokens) {

@@ -46,8 +46,8 @@ fn is_open_ended(provider: Option<&Arc<Provider>>) -> bool {
 /// The models of a vendor that can be called by now.
 fn catalogue_models(name: &'static str) -> impl Iterator<Item = &'static str> {
     let providers = vendor(name).map_or(&[][..], |vendor| vendor.catalogue);
-    let entries = providers.iter().flat_map(|provider| catalogue().of(provider));
-    entries.filter(|entry| entry.mode != Mode::Responses).map(|entry| entry.model)
+    let names = providers.iter().flat_map(|provider| catalogue().names_of(provider));
+    names.filter(|(_, entry)| entry.mode != Mode::Responses).map(|(name, _)| name)
 }
 
 /// The variable of the vendor that `vendor/model` or a bare model name would need.

@@ -1,7 +1,10 @@
 //! One line of the catalogue, read on demand.
 
-use crate::price::{PriceList, Prices, Tier, usd_per_million};
-use pointsman_core::{Operation, Price};
+use pointsman_core::Operation;
+
+use super::class::Class;
+use super::prices;
+use crate::price::PriceList;
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,16 @@ pub enum Mode {
     Completion,
     /// Embeddings.
     Embedding,
+    /// Pictures from text.
+    Image,
+    /// Text from speech.
+    Transcription,
+    /// Speech from text.
+    Speech,
+    /// Documents by relevance.
+    Rerank,
+    /// Whether a text is harmful.
+    Moderation,
 }
 
 impl Mode {
@@ -26,6 +39,37 @@ impl Mode {
                 | (Self::Completion, Operation::TextCompletion)
                 | (Self::Embedding, Operation::Embeddings)
         )
+    }
+
+    /// The word used on the command line and in `GET /v1/models`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Completion => "completion",
+            Self::Embedding => "embedding",
+            Self::Image => "image",
+            Self::Transcription => "transcription",
+            Self::Speech => "speech",
+            Self::Rerank => "rerank",
+            Self::Moderation => "moderation",
+        }
+    }
+
+    fn from_letter(letter: &str) -> Option<Self> {
+        Some(match letter {
+            "c" => Self::Chat,
+            "r" => Self::Responses,
+            "t" => Self::Completion,
+            "e" => Self::Embedding,
+            "i" => Self::Image,
+            "x" => Self::Transcription,
+            "s" => Self::Speech,
+            "k" => Self::Rerank,
+            "m" => Self::Moderation,
+            _ => return None,
+        })
     }
 }
 
@@ -111,13 +155,47 @@ impl Capabilities {
         self.has('w')
     }
 
-    /// Is charged for more than tokens (a fee for each request or search), so that the tokens' cost
+    /// Uses a computer.
+    #[must_use]
+    pub fn computer_use(self) -> bool {
+        self.has('u')
+    }
+
+    /// Makes pictures between its words.
+    #[must_use]
+    pub fn image_output(self) -> bool {
+        self.has('g')
+    }
+
+    /// The names of what it can do, in one order: `tools`, `vision`, …
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        NAMES.into_iter().filter(move |(letter, _)| self.has(*letter)).map(|(_, name)| name)
+    }
+
+    /// Is charged for more than its prices show (a fee for each request or search), so that the tokens' cost
     /// is not the whole cost.
     #[must_use]
     pub fn extra_fees(self) -> bool {
         self.has('$')
     }
 }
+
+/// The letters with the names that people read.
+const NAMES: [(char, &str); 13] = [
+    ('t', "tools"),
+    ('p', "parallel_tools"),
+    ('v', "vision"),
+    ('d', "pdf"),
+    ('a', "audio_input"),
+    ('o', "audio_output"),
+    ('m', "video"),
+    ('r', "reasoning"),
+    ('s', "response_schema"),
+    ('c', "prompt_caching"),
+    ('w', "web_search"),
+    ('u', "computer_use"),
+    ('g', "image_output"),
+];
 
 /// One model of one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +206,8 @@ pub struct CatalogueEntry {
     pub model: &'static str,
     /// What it is for.
     pub mode: Mode,
+    /// What kind of model it is.
+    pub class: Class,
     /// The longest prompt, in tokens.
     pub max_input: Option<u32>,
     /// The longest answer, in tokens.
@@ -141,55 +221,71 @@ pub struct CatalogueEntry {
 }
 
 impl CatalogueEntry {
-    /// Reads a line: provider, model, mode, longest prompt, longest answer, capabilities, prices and
-    /// date of deprecation, separated by tabs. Further fields are ignored.
+    /// Reads a line: provider, model, mode, class, longest prompt, longest answer, capabilities, prices
+    /// and date of deprecation, separated by tabs. Further fields are ignored; the line of a twin is none.
     pub(crate) fn parse(line: &'static str) -> Option<Self> {
         let mut fields = line.split('\t');
         let (provider, model) = (fields.next()?, fields.next()?);
-        let mode = match fields.next()? {
-            "c" => Mode::Chat,
-            "r" => Mode::Responses,
-            "t" => Mode::Completion,
-            "e" => Mode::Embedding,
-            _ => return None,
-        };
+        let mode = Mode::from_letter(fields.next()?)?;
+        let class = Class::from_word(fields.next()?)?;
         let (max_input, max_output) = (fields.next()?.parse().ok(), fields.next()?.parse().ok());
         let capabilities = Capabilities(fields.next()?);
-        let price = prices(fields.next()?);
+        let price = prices::parse(fields.next()?);
         let deprecated = fields.next().filter(|date| !date.is_empty());
-        Some(Self { provider, model, mode, max_input, max_output, capabilities, price, deprecated })
+        Some(Self { provider, model, mode, class, max_input, max_output, capabilities, price, deprecated })
+    }
+
+    /// With what the line of a twin says otherwise: its prices and its date.
+    pub(super) fn of_twin(mut self, twin: &Twin) -> Self {
+        self.price = prices::parse(twin.prices).or(self.price);
+        self.deprecated = twin.deprecated.or(self.deprecated);
+        self
+    }
+
+    /// What it takes: `text`, `image`, `file`, `audio`, `video`.
+    pub fn input_modalities(&self) -> impl Iterator<Item = &'static str> {
+        let can = self.capabilities;
+        let hears = self.mode == Mode::Transcription;
+        let all = [
+            ("text", !hears),
+            ("image", can.vision()),
+            ("file", can.pdf()),
+            ("audio", hears || can.audio_input()),
+            ("video", can.video()),
+        ];
+        all.into_iter().filter(|(_, takes)| *takes).map(|(name, _)| name)
+    }
+
+    /// What it gives: `text`, `image`, `audio`, `embeddings`, `scores`.
+    pub fn output_modalities(&self) -> impl Iterator<Item = &'static str> {
+        let can = self.capabilities;
+        let scores = matches!(self.mode, Mode::Rerank | Mode::Moderation);
+        let text = matches!(self.mode, Mode::Chat | Mode::Responses | Mode::Completion | Mode::Transcription);
+        let all = [
+            ("text", text),
+            ("image", self.mode == Mode::Image || can.image_output()),
+            ("audio", self.mode == Mode::Speech || can.audio_output()),
+            ("embeddings", self.mode == Mode::Embedding),
+            ("scores", scores),
+        ];
+        all.into_iter().filter(|(_, gives)| *gives).map(|(name, _)| name)
     }
 }
 
-/// Reads `i.15 o.6 c.075 >200000 i.3 o1.2`: a letter and USD per million tokens; what follows a `>`
-/// counts above so many input tokens and inherits what it does not name.
-fn prices(text: &str) -> Option<PriceList> {
-    let mut base = Prices::default();
-    let mut tiers: Vec<Tier> = Vec::new();
-    let mut input_known = false;
-    for word in text.split_ascii_whitespace() {
-        let (letter, value) = word.split_at_checked(1)?;
-        if letter == ">" {
-            tiers.push(Tier { above_input: value.parse().ok()?, prices: base });
-            continue;
-        }
-        input_known |= letter == "i";
-        let price = usd_per_million(value).ok()?;
-        set(tiers.last_mut().map_or(&mut base, |tier| &mut tier.prices), letter, price);
-    }
-    input_known.then(|| PriceList::tiered(base, tiers))
+/// Another name of a model: the line `provider, name, =model, kind, prices, date`.
+pub(super) struct Twin {
+    /// The model's name.
+    pub(super) of: &'static str,
+    /// Where they differ from the model's.
+    prices: &'static str,
+    deprecated: Option<&'static str>,
 }
 
-fn set(prices: &mut Prices, letter: &str, price: Price) {
-    match letter {
-        "i" => prices.input = price,
-        "o" => prices.output = price,
-        "c" => prices.cached_input = Some(price),
-        "w" => prices.cache_write = Some(price),
-        "r" => prices.reasoning = Some(price),
-        "a" => prices.input_audio = Some(price),
-        "b" => prices.output_audio = Some(price),
-        // A kind that a later list adds and this build does not bill.
-        _ => {}
+impl Twin {
+    pub(super) fn parse(line: &'static str) -> Option<Self> {
+        let mut fields = line.split('\t').skip(2);
+        let of = fields.next()?.strip_prefix('=')?;
+        let (_kind, prices) = (fields.next(), fields.next().unwrap_or_default());
+        Some(Self { of, prices, deprecated: fields.next() })
     }
 }

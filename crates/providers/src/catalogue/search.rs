@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::entry::Twin;
 use super::{Catalogue, CatalogueEntry};
 use crate::vendors::{Support, Vendor, vendors};
 
@@ -17,11 +18,18 @@ pub struct Suggestion {
     pub model: &'static str,
 }
 
-/// The entry of exactly this name.
+/// The entry of exactly this name, or the one that a twin of this name leads to.
 pub(super) fn exact(body: &'static str, provider: &str, model: &str) -> Option<CatalogueEntry> {
-    let at = lower_bound(body, provider, model);
-    let line = body[at..].lines().next()?;
-    (key(line) == (provider, model)).then(|| CatalogueEntry::parse(line)).flatten()
+    let line = line(body, provider, model)?;
+    CatalogueEntry::parse(line).or_else(|| {
+        let twin = Twin::parse(line)?;
+        CatalogueEntry::parse(self::line(body, provider, twin.of)?).map(|entry| entry.of_twin(&twin))
+    })
+}
+
+fn line(body: &'static str, provider: &str, model: &str) -> Option<&'static str> {
+    let line = body[lower_bound(body, provider, model)..].lines().next()?;
+    (key(line) == (provider, model)).then_some(line)
 }
 
 /// The entry that is meant by this name: see [`Catalogue::find`].
@@ -57,6 +65,18 @@ pub(super) fn block(body: &'static str, provider: &str) -> &'static str {
     rest.get(..end).unwrap_or(rest)
 }
 
+/// All names of a provider with their entries.
+pub(super) fn names(
+    body: &'static str,
+    provider: &str,
+) -> impl Iterator<Item = (&'static str, CatalogueEntry)> + use<> {
+    block(body, provider).lines().filter_map(move |line| {
+        let (provider, name) = key(line);
+        let entry = CatalogueEntry::parse(line).or_else(|| exact(body, provider, name))?;
+        Some((name, entry))
+    })
+}
+
 /// The entries of a provider whose names begin with `prefix`.
 fn block_from(
     body: &'static str,
@@ -67,7 +87,7 @@ fn block_from(
     body[lower_bound(body, &provider, &prefix)..]
         .lines()
         .take_while(move |line| key(line).0 == provider && key(line).1.starts_with(&prefix))
-        .filter_map(CatalogueEntry::parse)
+        .filter_map(move |line| CatalogueEntry::parse(line).or_else(|| exact(body, key(line).0, key(line).1)))
 }
 
 /// The usable models nearest to `name` by edit distance, then by vendor order and name.

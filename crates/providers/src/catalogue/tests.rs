@@ -25,16 +25,26 @@ fn the_version_is_the_hash_of_the_entries() {
 
 #[test]
 fn every_line_parses_and_lines_are_sorted() {
-    let lines = catalogue().body().lines().count();
     let entries: Vec<_> = catalogue().entries().collect();
-    assert_eq!(entries.len(), lines);
-    assert!(lines > 3_000, "{lines}");
+    let twins = catalogue().body().lines().filter(|line| line.contains("\t=")).count();
+    assert_eq!(entries.len() + twins, catalogue().body().lines().count());
+    assert!(entries.len() >= 2_500, "{}", entries.len());
+    assert!(twins > 500, "{twins}");
     assert!(entries.is_sorted_by(|a, b| (a.provider, a.model) < (b.provider, b.model)));
     // A price text that does not parse would look like an unknown price.
-    for line in catalogue().body().lines() {
-        let prices = line.split('\t').nth(6).unwrap();
+    for line in catalogue().body().lines().filter(|line| !line.contains("\t=")) {
+        let prices = line.split('\t').nth(7).unwrap();
         let entry = CatalogueEntry::parse(line).unwrap();
         assert_eq!(entry.price.is_some(), !prices.is_empty(), "{line}");
+    }
+    for line in catalogue().body().lines().filter(|line| line.contains("\t=")) {
+        let fields: Vec<_> = line.split('\t').collect();
+        let twin = catalogue().find(fields[0], fields[1]).unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(twin.model, fields[2].trim_start_matches('='), "{line}");
+        assert!(matches!(fields[3], "region" | "alias"), "{line}");
+        if let Some(prices) = fields.get(4).filter(|prices| !prices.is_empty()) {
+            assert_eq!(twin.price, prices::parse(prices), "{line}");
+        }
     }
 }
 
@@ -74,14 +84,14 @@ fn vendor_names_and_catalogue_prefixes_lead_to_one_entry() {
 }
 
 const FAMILY: &str = "\
-p\tdear-2025-01-01\tc\t\t\t\ti2 o2\t
-p\tdear-2025-02-02\tc\t\t\t\ti3 o3\t
-p\tft:base-2024-01-01\tc\t\t\t\ti5 o5\t
-p\tsame\tc\t\t\t\ti1 o1\t
-p\tsame-20250101\tc\t\t\t\ti1 o1\t
-p\tsame-mini\tc\t\t\t\ti9 o9\t
-p\tunpriced\tc\t\t\t\t\t
-q\tonly-2025-01-01\tc\t\t\t\ti1 o1\t
+p\tdear-2025-01-01\tc\tstandard\t\t\t\ti2 o2\t
+p\tdear-2025-02-02\tc\tstandard\t\t\t\ti3 o3\t
+p\tft:base-2024-01-01\tc\tstandard\t\t\t\ti5 o5\t
+p\tsame\tc\tstandard\t\t\t\ti1 o1\t
+p\tsame-20250101\tc\tstandard\t\t\t\ti1 o1\t
+p\tsame-mini\tc\tstandard\t\t\t\ti9 o9\t
+p\tunpriced\tc\tstandard\t\t\t\t\t
+q\tonly-2025-01-01\tc\tstandard\t\t\t\ti1 o1\t
 ";
 
 #[test]

@@ -57,7 +57,8 @@ fn models_to_check_with_are_chat_models_and_cheap() {
     // A dollar a million tokens: a check of some ten tokens stays far below a thousandth of a cent.
     let dear = crate::price::usd_per_million("1.5").unwrap();
     for vendor in vendors() {
-        let known = vendor.catalogue.iter().any(|name| catalogue().of(name).next().is_some());
+        let chats = |name: &&str| catalogue().of(name).any(|entry| entry.mode == crate::Mode::Chat);
+        let known = vendor.catalogue.iter().any(chats);
         let (Some(model), true) = (vendor.check_model, known) else { continue };
         let entry = catalogue().find_for(vendor, model);
         let entry = entry.unwrap_or_else(|| panic!("{}/{model} is not in the catalogue", vendor.name));

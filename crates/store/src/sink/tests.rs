@@ -55,6 +55,7 @@ fn every_column_holds_its_own_field() {
         input_audio: 16,
         output_audio: 17,
         source: UsageSource::Counted,
+        ..Usage::default()
     };
     let cost = Cost {
         input: Money(21),
