@@ -4,6 +4,7 @@
 //! [`serve`] runs a service on a listener until it is told to drain. Tests replace
 //! [`connect::Connect`] and [`serve::Accept`] by in-memory streams.
 
+pub mod acme;
 pub mod bind;
 pub mod body;
 pub mod connect;
@@ -13,6 +14,7 @@ pub mod fetch;
 pub mod fuzzing;
 pub mod guard;
 mod h1;
+mod h2;
 pub mod io;
 mod linger;
 mod pool;
@@ -27,4 +29,4 @@ pub use h1::ExchangeError;
 pub use io::{BoxedIo, Io};
 pub use pool::UpstreamBody;
 pub use serve::{Drain, Edge, Http2, ServeOptions, serve, serve_edge};
-pub use upstream::{SendError, Upstream, UpstreamConfig, UpstreamConfigError, Upstreams};
+pub use upstream::{SendError, Upgraded, Upstream, UpstreamConfig, UpstreamConfigError, UpstreamHttp2, Upstreams};

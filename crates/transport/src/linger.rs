@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use crate::serve::Drain;
@@ -24,6 +25,8 @@ pub(crate) struct Linger<I> {
     /// The client has closed its side.
     ended: bool,
     state: State,
+    /// Given back when the connection is closed.
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 enum State {
@@ -33,8 +36,8 @@ enum State {
 }
 
 impl<I> Linger<I> {
-    pub(crate) const fn new(io: I, drain: Drain) -> Self {
-        Self { io, drain, ended: false, state: State::Open }
+    pub(crate) const fn new(io: I, drain: Drain, slot: Option<OwnedSemaphorePermit>) -> Self {
+        Self { io, drain, ended: false, state: State::Open, _slot: slot }
     }
 }
 
@@ -111,7 +114,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_a_client_still_sends_is_taken_for_a_while() {
         let (near, mut far) = duplex(16);
-        let mut near = Linger::new(near, Drain::default());
+        let mut near = Linger::new(near, Drain::default(), None);
         let sending = tokio::spawn(async move {
             far.write_all(&[0; 100_000]).await.unwrap();
             let mut answer = Vec::new();
@@ -129,20 +132,20 @@ mod tests {
     async fn not_for_ever_and_not_while_draining() {
         let (near, _far) = duplex(16);
         let started = Instant::now();
-        Linger::new(near, Drain::default()).shutdown().await.unwrap();
+        Linger::new(near, Drain::default(), None).shutdown().await.unwrap();
         assert!(started.elapsed() >= LINGER && started.elapsed() < 2 * LINGER);
         let (near, _far) = duplex(16);
         let drain = Drain::default();
         drain.start();
         let started = Instant::now();
-        Linger::new(near, drain).shutdown().await.unwrap();
+        Linger::new(near, drain, None).shutdown().await.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_has_closed_is_not_waited_for() {
         let (near, mut far) = duplex(16);
-        let mut near = Linger::new(near, Drain::default());
+        let mut near = Linger::new(near, Drain::default(), None);
         far.shutdown().await.unwrap();
         assert_eq!(near.read(&mut [0; 4]).await.unwrap(), 0);
         let started = Instant::now();

@@ -158,10 +158,9 @@ pub async fn serve_edge<A, M, S, B>(
             Ok((io, peer)) => {
                 let (service, options, drain) = (make_service(peer), options.clone(), drain.clone());
                 match protocol::plain_http1(&edge) {
-                    true => connections.spawn(holding(slot, http1(io, service, options, drain))),
+                    true => connections.spawn(http1(io, service, options, drain, slot)),
                     false => {
-                        let chosen = protocol::choose(io, service, options, edge.clone(), drain);
-                        connections.spawn(holding(slot, chosen))
+                        connections.spawn(protocol::choose(io, service, options, edge.clone(), drain, slot))
                     }
                 };
             }
@@ -187,14 +186,15 @@ async fn next_connection<A: Accept>(
     (slot, listener.accept().await)
 }
 
-/// A connection's slot is free again when it has ended.
-async fn holding(slot: Option<OwnedSemaphorePermit>, connection: impl Future<Output = ()>) {
-    connection.await;
-    drop(slot);
-}
-
-async fn http1<S, B>(io: BoxedIo, service: S, options: ServeOptions, drain: Drain)
-where
+/// The connection's slot goes into its stream: it is free again when that is closed, also where the stream
+/// has left HTTP by an upgrade.
+async fn http1<S, B>(
+    io: BoxedIo,
+    service: S,
+    options: ServeOptions,
+    drain: Drain,
+    slot: Option<OwnedSemaphorePermit>,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -206,9 +206,10 @@ where
         .max_buf_size(options.max_head_bytes)
         .max_headers(options.max_headers)
         .serve_connection(
-            TokioIo::new(Linger::new(WriteLimit::new(io, STALLED_WRITE), drain.clone())),
+            TokioIo::new(Linger::new(WriteLimit::new(io, STALLED_WRITE), drain.clone(), slot)),
             service,
-        );
+        )
+        .with_upgrades();
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

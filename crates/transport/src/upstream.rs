@@ -1,22 +1,31 @@
-//! One origin: its pool and how a request gets onto a connection.
+//! One origin: its pool and how a request gets onto a connection. [`shared`] is what HTTP/2 adds.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::body::RequestBody;
 use crate::connect::{Connect, ConnectError, Origin};
 use crate::h1::ExchangeError;
 use crate::h1::conn::{Answered, Conn};
+use crate::h2::exchange::Target;
+use crate::io::BoxedIo;
 use crate::pool::{Pool, UpstreamBody};
+
+mod shared;
+
+use self::shared::{Begun, Shared};
 
 const MAX_IDLE: usize = 512;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// For the goodbye of shared connections, when the process ends.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What makes an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +34,20 @@ pub struct UpstreamConfig {
     pub base_url: String,
     /// Limit for name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
+    /// Whether it is called with HTTP/2.
+    pub http2: UpstreamHttp2,
+}
+
+/// Whether an upstream is called with HTTP/2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UpstreamHttp2 {
+    /// Where TLS is spoken and the server chooses it (ALPN).
+    #[default]
+    Auto,
+    /// HTTP/1.1 only.
+    Never,
+    /// On plain connections too: the server is known to speak it (RFC 9113, 3.3).
+    PriorKnowledge,
 }
 
 /// A base URL that cannot be used.
@@ -52,6 +75,23 @@ pub enum SendError {
     Exchange(#[from] ExchangeError),
 }
 
+/// The answer to a request to leave HTTP.
+pub enum Upgraded {
+    /// 101: what the stream carries from here on is agreed in the head.
+    Switched(Response<()>, BoxedIo),
+    /// Any other answer.
+    Refused(Response<UpstreamBody>),
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switched(head, _) => f.debug_tuple("Switched").field(head).finish(),
+            Self::Refused(response) => f.debug_tuple("Refused").field(response).finish(),
+        }
+    }
+}
+
 /// An origin with its idle connections. Cheap to share; kept across config reloads.
 pub struct Upstream {
     origin: Origin,
@@ -60,6 +100,8 @@ pub struct Upstream {
     connect_timeout: Duration,
     connector: Arc<dyn Connect>,
     pool: Arc<Pool>,
+    /// Where HTTP/2 may be spoken.
+    shared: Option<Shared>,
 }
 
 impl fmt::Debug for Upstream {
@@ -74,7 +116,23 @@ impl Upstream {
         let host = HeaderValue::try_from(origin.authority())
             .map_err(|_| UpstreamConfigError::Shape(config.base_url.clone()))?;
         let pool = Pool::new(MAX_IDLE, IDLE_TIMEOUT);
-        Ok(Self { origin, base_path, host, connect_timeout: config.connect_timeout, connector, pool })
+        let offered = match config.http2 {
+            UpstreamHttp2::Never => false,
+            UpstreamHttp2::Auto => origin.tls,
+            UpstreamHttp2::PriorKnowledge => true,
+        };
+        let shared = match offered {
+            true => {
+                let authority = Authority::try_from(host.as_bytes())
+                    .map_err(|_| UpstreamConfigError::Shape(config.base_url.clone()))?;
+                let scheme = if origin.tls { Scheme::HTTPS } else { Scheme::HTTP };
+                // Behind TLS, the handshake says it all the same.
+                Some(Shared::new(Target { scheme, authority }, !origin.tls))
+            }
+            false => None,
+        };
+        let connect_timeout = config.connect_timeout;
+        Ok(Self { origin, base_path, host, connect_timeout, connector, pool, shared })
     }
 
     /// The server.
@@ -101,20 +159,30 @@ impl Upstream {
     /// Connections that wait for work.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
-        self.pool.len()
+        self.pool.len() + self.shared.as_ref().map_or(0, |shared| shared.sessions.idle())
     }
 
     /// Sends `request` (origin-form target, `Host` set) and waits for the response head.
     ///
-    /// A pooled connection that the server has closed is replaced in silence.
+    /// A pooled connection that the server has closed is replaced in silence. A request in memory that a
+    /// server of HTTP/2 certainly has not begun with is sent once more.
     ///
     /// # Errors
     /// Where there is no connection, or it breaks before the head is complete.
-    pub async fn send(&self, request: Request<RequestBody>) -> Result<Response<UpstreamBody>, SendError> {
+    pub async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<UpstreamBody>, SendError> {
         let mut conn = match self.pool.take() {
             Some(conn) => conn,
             // Opening a connection is rare: its future is boxed so that the common path stays small.
-            None => Box::pin(self.open()).await?,
+            None => match Box::pin(self.begin(request)).await? {
+                Begun::Own(conn, same) => {
+                    request = same;
+                    conn
+                }
+                Begun::Answered(response) => return Ok(response),
+            },
         };
         let Answered { head, sent_all } = conn.exchange(request).await?;
         // A server that answered before it had read everything may take the rest for the next request.
@@ -122,6 +190,28 @@ impl Upstream {
         Ok(head.response.map(|()| UpstreamBody::new(conn, head.framing, pool)))
     }
 
+    /// Asks to leave HTTP (RFC 9110, 7.8) on a connection of its own, which is HTTP/1.1. The request holds
+    /// `Upgrade` and, in small letters, `Connection: upgrade`.
+    ///
+    /// # Errors
+    /// Where there is no connection, or it breaks before the head is complete.
+    pub async fn upgrade(&self, request: Request<RequestBody>) -> Result<Upgraded, SendError> {
+        let mut conn = self.open().await?;
+        let Answered { head, .. } = conn.exchange(request).await?;
+        if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(Upgraded::Switched(head.response, conn.into_io()));
+        }
+        Ok(Upgraded::Refused(head.response.map(|()| UpstreamBody::new(conn, head.framing, None))))
+    }
+
+    fn sweep(&self) {
+        self.pool.sweep();
+        if let Some(shared) = &self.shared {
+            shared.sessions.sweep(IDLE_TIMEOUT);
+        }
+    }
+
+    /// A connection of HTTP/1.1.
     async fn open(&self) -> Result<Conn, SendError> {
         let io = timeout(self.connect_timeout, self.connector.connect(&self.origin))
             .await
@@ -133,7 +223,7 @@ impl Upstream {
 /// All upstreams by their configuration, so that a reload keeps the connections it can.
 pub struct Upstreams {
     connector: Arc<dyn Connect>,
-    known: Mutex<HashMap<(String, Duration), Arc<Upstream>>>,
+    known: Mutex<HashMap<(String, Duration, UpstreamHttp2), Arc<Upstream>>>,
 }
 
 impl fmt::Debug for Upstreams {
@@ -154,7 +244,7 @@ impl Upstreams {
     /// # Errors
     /// Where the base URL cannot be used.
     pub fn get(&self, config: &UpstreamConfig) -> Result<Arc<Upstream>, UpstreamConfigError> {
-        let key = (config.base_url.clone(), config.connect_timeout);
+        let key = (config.base_url.clone(), config.connect_timeout, config.http2);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(upstream) = known.get(&key) {
             return Ok(upstream.clone());
@@ -168,9 +258,27 @@ impl Upstreams {
     pub fn sweep(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, upstream| {
-            upstream.pool.sweep();
+            upstream.sweep();
             Arc::strong_count(upstream) > 1
         });
+    }
+
+    /// Says goodbye on shared connections, and waits for their tasks: when no request runs any more. What does
+    /// not end in time is cut.
+    pub async fn close(&self) {
+        let mut tasks: Vec<JoinSet<()>> = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.values().filter_map(|upstream| Some(upstream.shared.as_ref()?.sessions.retire())).collect()
+        };
+        let ended = async {
+            for tasks in &mut tasks {
+                while tasks.join_next().await.is_some() {}
+            }
+        };
+        let _ = timeout(FAREWELL, ended).await;
+        for tasks in &mut tasks {
+            tasks.shutdown().await;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use http_body::Body;
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -15,14 +15,14 @@ use super::ExchangeError;
 use super::framing::{Decoded, Framing};
 use super::head::{self, Head, Length};
 use crate::body::RequestBody;
-use crate::io::BoxedIo;
+use crate::io::{BoxedIo, Rewound};
 
 /// The first read of an answer: a head and a short body fit.
 const FIRST_READ_BYTES: usize = 8 * 1024;
 /// Reads grow to this while they fill their buffer; bounds a connection's memory.
 const MAX_READ_BYTES: usize = 64 * 1024;
 /// More interim answers (1xx) than this are an attack.
-const MAX_INTERIM: usize = 16;
+pub(crate) const MAX_INTERIM: usize = 16;
 /// The most pieces of one vectored write.
 const MAX_SLICES: usize = 8;
 
@@ -68,11 +68,7 @@ impl Conn {
         request: Request<RequestBody>,
     ) -> Result<Answered, ExchangeError> {
         let method = request.method().clone();
-        let length = match request.body().exact_len() {
-            Some(0) if matches!(method, Method::GET | Method::HEAD | Method::DELETE) => Length::None,
-            Some(length) => Length::Known(length),
-            None => Length::Chunked,
-        };
+        let length = Length::of(&method, request.body());
         self.head.clear();
         head::write(&request, length, &mut self.head);
         let mut sending = Sending {
@@ -147,6 +143,14 @@ impl Conn {
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
+        }
+    }
+
+    /// The stream itself, with what was read of it beyond the last answer.
+    pub(crate) fn into_io(self) -> BoxedIo {
+        match self.buffer.is_empty() {
+            true => self.io,
+            false => Box::new(Rewound::new(self.buffer.freeze(), self.io)),
         }
     }
 

@@ -6,9 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 
 use super::ExchangeError;
 use super::framing::{Chunk, Framing};
+use crate::body::RequestBody;
 
 /// Answer heads with more fields than this are refused.
-const MAX_HEADERS: usize = 128;
+pub(crate) const MAX_HEADERS: usize = 128;
+/// The one value of `Connection` that is sent.
+pub(crate) const UPGRADE: &[u8] = b"upgrade";
 /// Longest answer head, in bytes.
 pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -34,7 +37,19 @@ pub(crate) enum Length {
     Chunked,
 }
 
-/// Writes a request's head. `Content-Length` and `Transfer-Encoding` are ours: those of the map are left out.
+impl Length {
+    /// What is said of this body; nothing where a method has none and none is there.
+    pub(crate) fn of(method: &Method, body: &RequestBody) -> Self {
+        match body.exact_len() {
+            Some(0) if matches!(*method, Method::GET | Method::HEAD | Method::DELETE) => Self::None,
+            Some(length) => Self::Known(length),
+            None => Self::Chunked,
+        }
+    }
+}
+
+/// Writes a request's head. `Content-Length` and `Transfer-Encoding` are ours: those of the map are left out,
+/// and so is `Connection`, but for the one word that asks to leave HTTP.
 pub(crate) fn write<B>(request: &Request<B>, length: Length, out: &mut BytesMut) {
     out.put_slice(request.method().as_str().as_bytes());
     out.put_u8(b' ');
@@ -42,7 +57,10 @@ pub(crate) fn write<B>(request: &Request<B>, length: Length, out: &mut BytesMut)
     out.put_slice(target.as_bytes());
     out.put_slice(b" HTTP/1.1\r\n");
     for (name, value) in request.headers() {
-        if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING || *name == CONNECTION {
+        if *name == CONTENT_LENGTH
+            || *name == TRANSFER_ENCODING
+            || (*name == CONNECTION && value.as_bytes() != UPGRADE)
+        {
             continue;
         }
         out.put_slice(name.as_str().as_bytes());
@@ -110,6 +128,10 @@ fn framing(
     status: StatusCode,
     method: &Method,
 ) -> Result<(Framing, bool), ExchangeError> {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        // What follows is no HTTP.
+        return Ok((Framing::Length(0), false));
+    }
     let none = *method == Method::HEAD
         || status.is_informational()
         || status == StatusCode::NO_CONTENT

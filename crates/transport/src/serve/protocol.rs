@@ -2,20 +2,19 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::AsyncReadExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::{Drain, Edge, Http2, ServeOptions, http1, http2};
-use crate::io::BoxedIo;
+use crate::io::{BoxedIo, Rewound};
 use crate::tls::server::ALPN_HTTP2;
 
 /// A TLS handshake takes two round trips; whoever needs longer wants to hold a connection.
@@ -30,8 +29,14 @@ pub(super) const fn plain_http1(edge: &Edge) -> bool {
 }
 
 /// Serves a connection once it is known what it speaks. Ends at once when draining begins before that.
-pub(super) async fn choose<S, B>(io: BoxedIo, service: S, options: ServeOptions, edge: Edge, drain: Drain)
-where
+pub(super) async fn choose<S, B>(
+    io: BoxedIo,
+    service: S,
+    options: ServeOptions,
+    edge: Edge,
+    drain: Drain,
+    slot: Option<OwnedSemaphorePermit>,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -43,8 +48,11 @@ where
     };
     // Boxed: both futures are large, and only one of them runs.
     match opened {
-        Ok((io, true)) => Box::pin(http2::http2(io, service, options, drain)).await,
-        Ok((io, false)) => Box::pin(http1(io, service, options, drain)).await,
+        Ok((io, true)) => {
+            Box::pin(http2::http2(io, service, options, drain)).await;
+            drop(slot);
+        }
+        Ok((io, false)) => Box::pin(http1(io, service, options, drain, slot)).await,
         Err(error) => tracing::debug!(%error, "a connection ended before HTTP began"),
     }
 }
@@ -71,53 +79,5 @@ async fn peek(mut io: BoxedIo) -> io::Result<(BoxedIo, bool)> {
     }
     let http2 = first == *PREFACE;
     let head = Bytes::copy_from_slice(&first[..filled]);
-    Ok((Box::new(Rewound { head, io }), http2))
-}
-
-/// A stream that begins with bytes which were read before.
-struct Rewound {
-    head: Bytes,
-    io: BoxedIo,
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.head.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
-        }
-        let length = self.head.len().min(buf.remaining());
-        buf.put_slice(&self.head[..length]);
-        self.head.advance(length);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+    Ok((Box::new(Rewound::new(head, io)), http2))
 }

@@ -19,6 +19,9 @@ use crate::tls::testing::Authority;
 
 type Boxed = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
 
+/// Connections at one time.
+const SLOTS: usize = 16;
+
 /// Connections that tests hand in.
 struct Pipes(mpsc::Receiver<DuplexStream>);
 
@@ -31,8 +34,9 @@ impl Accept for Pipes {
     }
 }
 
-/// A server: `/slow` answers after 10 s, `/flood` endlessly, everything else with version and `Host`.
+/// A server: `/slow` answers after 10 s, `/flood` endlessly, `/echo` leaves HTTP, everything else with version and `Host`.
 struct Server {
+    slots: Arc<Semaphore>,
     pipes: mpsc::Sender<DuplexStream>,
     drain: Drain,
     running: JoinHandle<()>,
@@ -42,15 +46,16 @@ impl Server {
     fn start(edge: Edge) -> Self {
         let (pipes, incoming) = mpsc::channel(8);
         let drain = Drain::default();
+        let slots = Arc::new(Semaphore::new(SLOTS));
         let options = ServeOptions {
-            connections: Arc::new(Semaphore::new(16)),
+            connections: slots.clone(),
             header_timeout: Duration::from_secs(30),
             max_head_bytes: 16 * 1024,
             max_headers: 20,
         };
         let service = |_| service_fn(answer);
         let running = tokio::spawn(serve_edge(Pipes(incoming), service, options, edge, drain.clone()));
-        Self { pipes, drain, running }
+        Self { slots, pipes, drain, running }
     }
 
     async fn connect(&self) -> DuplexStream {
@@ -67,7 +72,18 @@ impl Server {
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Boxed>, Infallible> {
+async fn answer(mut request: Request<Incoming>) -> Result<Response<Boxed>, Infallible> {
+    if request.uri().path() == "/echo" {
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let (mut read, mut write) = tokio::io::split(TokioIo::new(upgrade.await.unwrap()));
+            tokio::io::copy(&mut read, &mut write).await.unwrap();
+            write.shutdown().await.unwrap();
+        });
+        let switched =
+            Response::builder().status(101).header("connection", "upgrade").header("upgrade", "echo");
+        return Ok(switched.body(Full::default().boxed_unsync()).unwrap());
+    }
     if request.uri().path() == "/slow" {
         sleep(Duration::from_secs(10)).await;
     }
@@ -325,4 +341,27 @@ async fn a_flood_of_resets_ends_the_connection() {
     // GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 7).
     let goaway = answer.windows(9).position(|head| head[3] == 7 && head[5..9] == [0; 4]).unwrap();
     assert_eq!(answer[goaway + 13..goaway + 17], 11_u32.to_be_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_leaves_http_keeps_its_place_and_its_bytes() {
+    let server = Server::start(Edge { tls: None, http2: Http2::Off });
+    let mut client = server.connect().await;
+    let head = b"GET /echo HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    // Bytes right behind the head belong to the new protocol.
+    client.write_all(&[&head[..], b"first "].concat()).await.unwrap();
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    server.drain.start();
+    client.write_all(b"second").await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // One is in use, another was taken for the connection that the listener was waiting for.
+    assert!(server.slots.available_permits() < SLOTS, "the upgraded connection counts");
+    client.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.ends_with(b"\r\n\r\nfirst second"), "{}", String::from_utf8_lossy(&rest));
+    server.running.await.unwrap();
+    assert_eq!(server.slots.available_permits(), SLOTS);
 }

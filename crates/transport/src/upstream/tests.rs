@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use tokio::io::duplex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use hyper_util::rt::TokioIo;
 
@@ -41,7 +41,7 @@ impl Connect for Net {
             let _ =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service).await;
         });
-        Box::pin(async move { Ok(Box::new(near) as crate::BoxedIo) })
+        Box::pin(async move { Ok(Box::new(near) as BoxedIo) })
     }
 }
 
@@ -49,8 +49,7 @@ fn upstream(net: &Net) -> (Upstreams, Arc<Upstream>) {
     let upstreams = Upstreams::new(Arc::new(net.clone()));
     let config = UpstreamConfig {
         base_url: "http://engine.test:8080/v1/".into(),
-        connect_timeout: Duration::from_secs(1),
-    };
+        connect_timeout: Duration::from_secs(1), http2: UpstreamHttp2::Auto };
     let upstream = upstreams.get(&config).unwrap();
     assert!(Arc::ptr_eq(&upstream, &upstreams.get(&config).unwrap()));
     (upstreams, upstream)
@@ -98,6 +97,70 @@ async fn sweeping_closes_idle_connections_and_forgets_unused_upstreams() {
     drop(upstream);
     registry.sweep();
     assert_eq!(registry.known.lock().unwrap().len(), 0);
+}
+
+/// Answers every connection with these bytes, and echoes what comes behind the request's head.
+struct Scripted(&'static [u8]);
+
+impl Connect for Scripted {
+    fn connect<'a>(&'a self, _origin: &'a Origin) -> Connecting<'a> {
+        let (near, mut far) = duplex(1024);
+        let answer = self.0;
+        tokio::spawn(async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(far.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            assert!(
+                head.contains("\r\nconnection: upgrade\r\n") && !head.contains("content-length"),
+                "{head}"
+            );
+            far.write_all(answer).await.unwrap();
+            let (mut read, mut write) = tokio::io::split(far);
+            tokio::io::copy(&mut read, &mut write).await.unwrap();
+        });
+        Box::pin(async move { Ok(Box::new(near) as BoxedIo) })
+    }
+}
+
+async fn switch(answer: &'static [u8]) -> Upgraded {
+    let config = UpstreamConfig { base_url: "http://a/v1".into(), connect_timeout: Duration::from_secs(1), http2: UpstreamHttp2::Auto };
+    let upstream = Upstream::new(&config, Arc::new(Scripted(answer))).unwrap();
+    let request = Request::get("/v1/realtime").header("connection", "upgrade").header("upgrade", "websocket");
+    let answer = upstream.upgrade(request.body(RequestBody::default()).unwrap()).await.unwrap();
+    assert_eq!(upstream.idle_connections(), 0);
+    answer
+}
+
+#[tokio::test]
+async fn a_switched_connection_is_handed_out_with_what_came_behind_the_head() {
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\nearly ";
+    let Upgraded::Switched(head, mut io) = switch(answer).await else { panic!("refused") };
+    assert_eq!(head.headers()["upgrade"], "websocket");
+    io.write_all(b"late").await.unwrap();
+    let mut all = [0; 10];
+    io.read_exact(&mut all).await.unwrap();
+    assert_eq!(&all, b"early late");
+}
+
+#[tokio::test]
+async fn a_refusal_to_switch_is_an_answer_like_others() {
+    let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnone";
+    let Upgraded::Refused(response) = switch(answer).await else { panic!("switched") };
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "none");
+}
+
+#[tokio::test]
+async fn a_connection_that_switches_unasked_is_never_used_again() {
+    let config = UpstreamConfig { base_url: "http://a/v1".into(), connect_timeout: Duration::from_secs(1), http2: UpstreamHttp2::Auto };
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    let upstream = Upstream::new(&config, Arc::new(Scripted(answer))).unwrap();
+    let request = Request::get("/").header("connection", "upgrade").body(RequestBody::default()).unwrap();
+    let response = upstream.send(request).await.unwrap();
+    assert_eq!(response.status(), 101);
+    assert_eq!(upstream.idle_connections(), 0);
 }
 
 #[test]
