@@ -4,6 +4,7 @@
 //! remembering, and with [`outcome::Outcome`] to see how an attempt can end.
 
 pub mod clock;
+pub mod dialect;
 pub mod error;
 pub mod ids;
 pub mod model;
@@ -17,6 +18,7 @@ pub mod store;
 pub mod usage;
 
 pub use clock::{Clock, Deadline};
+pub use dialect::Dialect;
 pub use error::{ErrorCode, Fault, PublicError};
 pub use ids::{RequestId, RequestIds};
 pub use model::{DeploymentKey, ModelRef, Operation};

@@ -22,12 +22,28 @@ pub trait RecordSink: Send {
     /// The name used in metrics and logs.
     fn name(&self) -> &'static str;
 
-    /// Takes a batch in the order in which requests ended. On an error the batch is not retried:
-    /// a sink that can save it does so itself.
+    /// Takes a batch in the order in which requests ended. On an error the batch is not given again: a
+    /// sink that can save it holds it itself. While it holds some, it is called again and again, with an
+    /// empty batch where there is no other.
     ///
     /// # Errors
     /// Where the batch could not be kept.
     fn write(&mut self, batch: &[Box<RequestRecord>]) -> Result<(), StoreError>;
+
+    /// What became of all records so far, where single ones may be held or lost. `None`: what [`Self::write`]
+    /// answers is true of its whole batch.
+    fn tally(&self) -> Option<Tally> {
+        None
+    }
+}
+
+/// Records that a sink was given and has not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Held for another try.
+    pub held: u64,
+    /// Lost for good, since the start.
+    pub failed: u64,
 }
 
 /// Which records to list.
@@ -82,8 +98,12 @@ pub struct RecordSummary {
     pub input_tokens: u64,
     /// All completion tokens.
     pub output_tokens: u64,
+    /// Where the answer's tokens come from: a word of [`crate::UsageSource`].
+    pub usage_source: String,
     /// `None`: no price is known.
     pub cost: Option<Money>,
+    /// Tokens of any upstream call were counted or estimated, and so its cost is.
+    pub estimated: bool,
     /// Whole duration.
     pub duration_us: u64,
     /// Time to first token.
@@ -144,6 +164,9 @@ pub struct CostRow {
     pub requests: u64,
     /// Requests whose price is not known: their cost is not in `cost`.
     pub unpriced: u64,
+    /// Requests of which tokens, and so the cost, were counted or estimated instead of reported; by model:
+    /// upstream calls.
+    pub estimated: u64,
     /// All prompt tokens.
     pub input_tokens: u64,
     /// All completion tokens.

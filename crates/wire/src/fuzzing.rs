@@ -15,6 +15,7 @@ use crate::openai::stream::{Observed, StreamFault, StreamObserver, StreamRules};
 use crate::probe::{Probe, probe};
 use crate::splice::splice;
 use crate::sse::{Event, EventTooLong, Framer};
+use crate::websocket::{Gate, Seen, Side, Violation};
 
 /// Names to splice in: plain, long, and in need of escapes.
 const NAMES: [&str; 4] = ["m", "gpt-4.1-mini-2025-04-14", "a\"b\\c\u{1}", "модель/模型"];
@@ -259,6 +260,69 @@ fn frame<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, Option<
     let last = framer.finish();
     events.extend(last.and_then(|frame| framer.event(&[], &frame)));
     (events, None)
+}
+
+/// Frames of a WebSocket: however the bytes are cut, the same passes, and lengths are kept. The first byte says
+/// whose frames they are, the second seeds the cuts.
+pub fn check_frames(input: &[u8]) {
+    let [flags, seed, wire @ ..] = input else { return };
+    let side = if flags & 1 == 1 { Side::Client } else { Side::Server };
+    let whole = pass(side, [wire]);
+    let mut others = vec![pass(side, cuts(wire, *seed))];
+    if wire.len() <= SINGLE_BYTES_LIMIT {
+        others.push(pass(side, wire.chunks(1)));
+    }
+    for other in others {
+        assert_eq!((whole.end, whole.violation), (other.end, other.violation));
+        // Of the payload in which a violation stands, smaller pieces may have passed.
+        assert!(other.bytes.starts_with(&whole.bytes) && other.data.starts_with(&whole.data));
+        assert!(whole.violation.is_some() || whole == other);
+    }
+    assert!(whole.bytes.len() <= wire.len());
+    if side == Side::Server {
+        assert!(wire.starts_with(&whole.bytes), "bytes were changed on the way");
+    } else if whole.violation.is_none() {
+        let again = pass(side, [&whole.bytes[..]]);
+        assert_eq!((&again.data, again.end), (&whole.data, whole.end), "other keys, the same data");
+    }
+}
+
+/// What came through a gate.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Through {
+    bytes: Vec<u8>,
+    data: Vec<u8>,
+    /// Messages that ended, heartbeats, and the code at the end.
+    end: (usize, usize, Option<Option<u16>>),
+    violation: Option<Violation>,
+}
+
+fn pass<'a>(side: Side, chunks: impl IntoIterator<Item = &'a [u8]>) -> Through {
+    let mut gate = Gate::new(side, 1 << 16);
+    let mut through = Through::default();
+    let (mut buffer, mut count) = (Vec::new(), 0_u32);
+    let mut fresh = || {
+        count += 1;
+        count.wrapping_mul(0x9E37_79B9).to_be_bytes()
+    };
+    for chunk in chunks {
+        buffer.extend_from_slice(chunk);
+        let Through { data, end, .. } = &mut through;
+        let passed = gate.pass(&mut buffer, &mut fresh, &mut |seen| match seen {
+            Seen::Data { piece, last, .. } => {
+                data.extend_from_slice(piece);
+                end.0 += usize::from(last);
+            }
+            Seen::Heartbeat => end.1 += 1,
+            Seen::Close(code) => end.2 = Some(code),
+        });
+        through.bytes.extend(buffer.drain(..passed.forward + passed.close));
+        through.violation = passed.violation;
+        if gate.closed() || passed.violation.is_some() {
+            break;
+        }
+    }
+    through
 }
 
 /// Pieces of 1 to 16 bytes, drawn from `seed` (a linear congruential generator).

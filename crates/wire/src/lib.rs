@@ -4,17 +4,20 @@
 //! stands; [`splice`] cuts another name in without touching any other byte. Streamed answers go
 //! through [`openai::stream::StreamObserver`], plain ones past [`openai::answer::observe`]: both
 //! look at the bytes, neither rebuilds them. [`json`] is the scanner under all of it, [`sse`] the
-//! framing of event streams, [`multipart`] reads forms with files.
+//! framing of event streams, [`multipart`] reads forms with files, [`websocket`] looks at frames as they
+//! pass.
 
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod json;
 pub mod multipart;
+pub mod neutral;
 pub mod openai;
 pub mod probe;
 pub mod splice;
 pub mod sse;
 #[cfg(test)]
 mod testing;
+pub mod websocket;
 
 pub use openai::error::UpstreamError;

@@ -7,7 +7,9 @@
 
 mod answer;
 mod arguments;
+mod context;
 mod event;
+pub mod ids;
 mod loss;
 mod message;
 mod request;
@@ -17,11 +19,12 @@ mod tool;
 
 pub use answer::{Answer, Choice, Finish, Reason};
 pub use arguments::{Arguments, NotAnObject};
+pub use context::{AnswerContext, Encoded, Origin, Sink};
 pub use event::{BlockId, Event, Head};
 pub use loss::{Extension, Losses, Path};
 pub use message::{Block, Citation, Content, Media, Message, Reasoning, Role, Source, ToolCall, ToolResult};
 pub use request::{Cap, Format, Given, Logprobs, Request, Sampling, Thinking, ToolChoice};
-pub use seal::{Seal, SealKind};
+pub use seal::{Seal, SealKind, may_hold_tag};
 pub use target::{Need, Quirks, Resolved, Target};
 pub use tool::{Tool, ToolKind};
 

@@ -7,6 +7,7 @@ pub mod error;
 pub mod models;
 pub mod objects;
 mod payload;
+pub mod realtime;
 pub mod relayed;
 pub mod stream;
 mod usage;

@@ -13,6 +13,11 @@ fn multipart() {
 }
 
 #[test]
+fn frames() {
+    replay("frames", check_frames);
+}
+
+#[test]
 fn probe() {
     replay("probe", check_probe);
 }

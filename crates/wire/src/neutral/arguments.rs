@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_quoted_object_is_moved_out_and_back_without_a_change() {
-        let quoted = Arguments::Quoted(Text::Escaped(r#"{\"n\": 12345678901234567890.10, \"t\":\"\\u00e9\\n\"}"#));
+        let quoted =
+            Arguments::Quoted(Text::Escaped(r#"{\"n\": 12345678901234567890.10, \"t\":\"\\u00e9\\n\"}"#));
         let (text, whole) = object(&quoted);
         assert_eq!((text.as_str(), whole), (r#"{"n": 12345678901234567890.10, "t":"\u00e9\n"}"#, true));
         let mut writer = Writer::default();
@@ -95,7 +96,10 @@ mod tests {
     fn what_is_no_object_is_kept_inside_one() {
         assert_eq!(object(&Arguments::Quoted(Text::from(" "))), ("{}".into(), true));
         assert_eq!(object(&Arguments::Quoted(Text::from("[1]"))), (r#"{"input":"[1]"}"#.into(), false));
-        assert_eq!(object(&Arguments::Quoted(Text::from("{\"a\":"))), (r#"{"input":"{\"a\":"}"#.into(), false));
+        assert_eq!(
+            object(&Arguments::Quoted(Text::from("{\"a\":"))),
+            (r#"{"input":"{\"a\":"}"#.into(), false)
+        );
         assert_eq!(object(&Arguments::Free(Text::from("ls\n"))), (r#"{"input":"ls\n"}"#.into(), true));
     }
 }

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_tagged_seal_comes_back_with_its_origin() {
-        let made = Seal::from_provider(Text::from("a.b=="), SealKind::Encrypted, Dialect::OpenAiResponses, "my.ai");
+        let made =
+            Seal::from_provider(Text::from("a.b=="), SealKind::Encrypted, Dialect::OpenAiResponses, "my.ai");
         let text = made.for_client(Dialect::Anthropic);
         assert_eq!(text, "pm1.openai-responses.my%2Eai.e.a.b==");
         let back = Seal::from_client(text, SealKind::Signature, Dialect::Anthropic);
@@ -115,6 +116,9 @@ mod tests {
         assert!(seal.is_for(&Target::new(Dialect::Anthropic, "any", "claude")));
         assert!(!seal.is_for(&Target::new(Dialect::Gemini, "any", "gemini")));
         assert_eq!(seal.for_client(Dialect::Anthropic), "EqQB");
-        assert_eq!(Seal::from_client(Text::from("pm1.x"), SealKind::Signature, Dialect::Gemini).data, "pm1.x");
+        assert_eq!(
+            Seal::from_client(Text::from("pm1.x"), SealKind::Signature, Dialect::Gemini).data,
+            "pm1.x"
+        );
     }
 }

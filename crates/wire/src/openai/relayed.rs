@@ -1,10 +1,9 @@
-//! Usage in answers that are relayed and never held: a scanner over bytes of any length, and the events
-//! of realtime sessions.
+//! Usage in answers that are relayed and never held: a scanner over bytes of any length.
 
 use pointsman_core::Usage;
 
 use super::usage;
-use crate::json::{Kind, Scanner};
+use crate::json::Scanner;
 
 const USAGE: &[u8] = b"usage";
 const MODEL: &[u8] = b"model";
@@ -138,31 +137,6 @@ fn read(object: &[u8]) -> Option<Usage> {
     usage::read(&mut Scanner::new(object).ok()?).ok()?
 }
 
-/// The usage that a realtime event reports: only `response.done` bills tokens.
-#[must_use]
-pub fn realtime_usage(event: &[u8]) -> Option<Usage> {
-    let (mut done, mut found) = (false, None);
-    let mut scanner = Scanner::new(event).ok()?;
-    scanner
-        .object(|scanner, key| match &*key.name() {
-            "type" => {
-                done = scanner.string_or_skip()?.is_some_and(|name| name.name() == "response.done");
-                Ok(())
-            }
-            "response" if scanner.kind()? == Kind::Object => scanner.object(|scanner, key| {
-                if key.name() == "usage" {
-                    found = usage::read(scanner)?;
-                    return Ok(());
-                }
-                scanner.skip()
-            }),
-            _ => scanner.skip(),
-        })
-        .and_then(|()| scanner.end())
-        .ok()?;
-    found.filter(|_| done)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,21 +190,5 @@ data: {\"response\":{\"model\" : \"gpt-4o-2024\",\"x\":{\"model\":\"no\"},\"usag
         assert_eq!(found(&[b"data: {\"broken\n\ndata: {\"usage\":{\"input_tokens\":5}}\n\n"]), Some((5, 0)));
         let long = format!("{{\"usage\":{{\"x\":\"{}\",\"input_tokens\":3}}}}", "y".repeat(MAX_USAGE_BYTES));
         assert_eq!(found(&[long.as_bytes()]), None);
-    }
-
-    #[test]
-    fn only_a_finished_response_reports() {
-        let event = |kind: &str| {
-            format!(
-                r#"{{"type":"{kind}","response":{{"id":"r","usage":{{"total_tokens":253,"input_tokens":132,
-                "output_tokens":121,"input_token_details":{{"cached_tokens":64,"audio_tokens":13}},
-                "output_token_details":{{"text_tokens":30,"audio_tokens":91}}}}}}}}"#
-            )
-        };
-        let usage = realtime_usage(event("response.done").as_bytes()).unwrap();
-        assert_eq!((usage.input, usage.cached_input, usage.input_audio), (132, 64, 13));
-        assert_eq!((usage.output, usage.output_audio), (121, 91));
-        assert_eq!(realtime_usage(event("response.created").as_bytes()), None);
-        assert_eq!(realtime_usage(b"{"), None);
     }
 }

@@ -1,0 +1,84 @@
+//! A whole answer.
+
+use pointsman_core::Usage;
+
+use super::{Block, Extension};
+use crate::json::Text;
+
+/// What a model answered.
+#[derive(Clone, Debug, Default)]
+pub struct Answer<'a> {
+    /// The provider's id; empty where it gives none.
+    pub id: Text<'a>,
+    /// The model, as the provider names it; empty where it does not.
+    pub model: Text<'a>,
+    /// Seconds since 1970, where the provider says.
+    pub created: Option<u64>,
+    /// The answers: one, unless more were asked for.
+    pub choices: Vec<Choice<'a>>,
+    /// Tokens.
+    pub usage: Option<Usage>,
+    /// The price class that was used.
+    pub service_tier: Option<Text<'a>>,
+    /// Members without a place here.
+    pub rest: Vec<Extension<'a>>,
+}
+
+/// One answer of several.
+#[derive(Clone, Debug, Default)]
+pub struct Choice<'a> {
+    /// Its number.
+    pub index: u64,
+    /// What it says, in order.
+    pub blocks: Vec<Block<'a>>,
+    /// Why it ended.
+    pub finish: Option<Finish<'a>>,
+    /// Log probabilities in OpenAI chat's form (`{"content": […]}`), as JSON.
+    pub logprobs: Option<&'a str>,
+    /// Members without a place here.
+    pub rest: Vec<Extension<'a>>,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Debug)]
+pub struct Finish<'a> {
+    /// In the neutral words.
+    pub reason: Reason,
+    /// In the provider's words.
+    pub raw: Option<Text<'a>>,
+    /// The stop sequence that was met.
+    pub stop_sequence: Option<Text<'a>>,
+}
+
+impl Finish<'_> {
+    /// A reason alone.
+    #[must_use]
+    pub const fn new(reason: Reason) -> Self {
+        Self { reason, raw: None, stop_sequence: None }
+    }
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The model had no more to say.
+    Stop,
+    /// It met a stop sequence.
+    StopSequence,
+    /// It wrote as much as it might.
+    Length,
+    /// It ran out of context.
+    ContextLength,
+    /// It waits for the results of tools.
+    ToolCalls,
+    /// The provider's filter cut it.
+    ContentFilter,
+    /// It refused.
+    Refusal,
+    /// It paused a long turn of the provider's own tools (Anthropic).
+    Pause,
+    /// It produced a call that could not be read (Gemini's `MALFORMED_FUNCTION_CALL`).
+    Malformed,
+    /// Something else; the provider's word is beside it.
+    Other,
+}
