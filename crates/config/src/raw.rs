@@ -9,7 +9,7 @@ mod secret;
 mod server;
 
 pub(crate) use exporter::{Batch, Exporter, ExporterKind, Telemetry};
-pub(crate) use network::{CaFile, Proxy, Upstreams};
+pub(crate) use network::{CaFile, ProviderHttp2, Proxy, Upstreams};
 pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use provider::{Header, Kind, Models, Provider};
 pub(crate) use secret::Secret;

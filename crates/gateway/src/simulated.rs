@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use pointsman_config::domain::SIMULATED_BASE_URL;
 use pointsman_core::{Clock, ErrorCode, Operation, PublicError};
 use pointsman_providers::simulated::{self, Answer, Context};
-use pointsman_transport::connect::Connecting;
+use pointsman_transport::connect::{Connecting, Negotiated, Negotiating};
 use pointsman_transport::{Connect, Origin};
 use tokio::io::duplex;
 
@@ -45,8 +45,7 @@ impl<C> fmt::Debug for SimulatedConnect<C> {
 
 impl<C: Connect> Connect for SimulatedConnect<C> {
     fn connect<'a>(&'a self, origin: &'a Origin) -> Connecting<'a> {
-        let host = SIMULATED_BASE_URL.trim_start_matches("http://").trim_end_matches("/v1");
-        if &*origin.host != host {
+        if !is_simulated(origin) {
             return self.inner.connect(origin);
         }
         let (near, far) = duplex(PIPE_BYTES);
@@ -60,6 +59,18 @@ impl<C: Connect> Connect for SimulatedConnect<C> {
         });
         Box::pin(async move { Ok(Box::new(near) as pointsman_transport::BoxedIo) })
     }
+
+    fn negotiate<'a>(&'a self, origin: &'a Origin) -> Negotiating<'a> {
+        if !is_simulated(origin) {
+            return self.inner.negotiate(origin);
+        }
+        let connecting = self.connect(origin);
+        Box::pin(async move { connecting.await.map(Negotiated::Http1) })
+    }
+}
+
+fn is_simulated(origin: &Origin) -> bool {
+    &*origin.host == SIMULATED_BASE_URL.trim_start_matches("http://").trim_end_matches("/v1")
 }
 
 type Events = StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;

@@ -46,6 +46,16 @@ impl RequestBody {
         Self(Kind::Stream(body))
     }
 
+    /// The same body once more, where nothing of it has been taken and it is in memory.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Pieces { pieces, next: 0, left } => {
+                Some(Self(Kind::Pieces { pieces: pieces.clone(), next: 0, left: *left }))
+            }
+            Kind::Pieces { .. } | Kind::Stream(_) => None,
+        }
+    }
+
     /// The length in bytes, where it is known.
     #[must_use]
     pub fn exact_len(&self) -> Option<u64> {

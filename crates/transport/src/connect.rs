@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::egress::{Proxies, Proxy};
 use crate::guard::{Network, Reach, Refused, SystemNetwork};
 use crate::io::BoxedIo;
+use crate::tls::server::{ALPN_HTTP1, ALPN_HTTP2};
 
 /// Where to connect to: the part of a URL that names a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,19 +77,37 @@ pub enum ConnectError {
     Timeout(Duration),
 }
 
+/// A stream, and what is spoken on it.
+pub enum Negotiated {
+    /// HTTP/1.1.
+    Http1(BoxedIo),
+    /// HTTP/2.
+    Http2(BoxedIo),
+}
+
+/// The future of a connection whose protocol its server chooses.
+pub type Negotiating<'a> = Pin<Box<dyn Future<Output = Result<Negotiated, ConnectError>> + Send + 'a>>;
 /// The future of a connection.
 pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<BoxedIo, ConnectError>> + Send + 'a>>;
 
 /// Opens connections. Tests put an in-memory network here.
 pub trait Connect: Send + Sync {
-    /// A stream on which HTTP can be spoken at once: TLS, if any, is done.
+    /// A stream on which HTTP/1.1 can be spoken at once: TLS, if any, is done.
     fn connect<'a>(&'a self, origin: &'a Origin) -> Connecting<'a>;
+
+    /// The same where the server may choose HTTP/2. A network without such servers offers HTTP/1.1 alone.
+    fn negotiate<'a>(&'a self, origin: &'a Origin) -> Negotiating<'a> {
+        let connecting = self.connect(origin);
+        Box::pin(async move { connecting.await.map(Negotiated::Http1) })
+    }
 }
 
 /// TCP, with TLS where the origin asks for it, through a proxy where one is meant for it.
 #[derive(Clone)]
 pub struct TcpConnect {
     tls: TlsConnector,
+    /// The same configuration, with HTTP/2 on offer.
+    tls_http2: TlsConnector,
     network: Arc<dyn Network>,
     reach: Reach,
     proxies: Arc<Proxies>,
@@ -104,8 +124,11 @@ impl TcpConnect {
     /// and metadata services are refused.
     #[must_use]
     pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
+        let mut http2 = (*tls).clone();
+        http2.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
         Self {
             tls: TlsConnector::from(tls),
+            tls_http2: TlsConnector::from(Arc::new(http2)),
             network: Arc::new(SystemNetwork),
             reach: Reach::Configured,
             proxies: Arc::default(),
@@ -148,6 +171,14 @@ impl TcpConnect {
         Err(last.unwrap_or_else(unknown))
     }
 
+    /// The server, or a tunnel to it.
+    async fn stream(&self, origin: &Origin) -> Result<BoxedIo, ConnectError> {
+        match self.proxies.of(origin) {
+            Some(proxy) => self.tunnel(proxy, origin).await,
+            None => self.dial(&origin.host, origin.port).await,
+        }
+    }
+
     /// The proxy resolves the name, so that only addresses can be checked here.
     async fn tunnel(&self, proxy: &Proxy, origin: &Origin) -> Result<BoxedIo, ConnectError> {
         if let Ok(address) = origin.host.parse() {
@@ -161,19 +192,36 @@ impl TcpConnect {
 impl Connect for TcpConnect {
     fn connect<'a>(&'a self, origin: &'a Origin) -> Connecting<'a> {
         Box::pin(async move {
-            let stream = match self.proxies.of(origin) {
-                Some(proxy) => self.tunnel(proxy, origin).await?,
-                None => self.dial(&origin.host, origin.port).await?,
-            };
+            let stream = self.stream(origin).await?;
             if !origin.tls {
                 return Ok(stream);
             }
-            let name = ServerName::try_from(origin.host.to_string())
-                .map_err(|e| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
-            let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
-            Ok(Box::new(stream) as BoxedIo)
+            Ok(Box::new(encrypt(&self.tls, origin, stream).await?) as BoxedIo)
         })
     }
+
+    fn negotiate<'a>(&'a self, origin: &'a Origin) -> Negotiating<'a> {
+        Box::pin(async move {
+            let stream = self.stream(origin).await?;
+            if !origin.tls {
+                return Ok(Negotiated::Http1(stream));
+            }
+            let stream = encrypt(&self.tls_http2, origin, stream).await?;
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
+            let stream: BoxedIo = Box::new(stream);
+            Ok(if http2 { Negotiated::Http2(stream) } else { Negotiated::Http1(stream) })
+        })
+    }
+}
+
+async fn encrypt(
+    tls: &TlsConnector,
+    origin: &Origin,
+    stream: BoxedIo,
+) -> Result<TlsStream<BoxedIo>, ConnectError> {
+    let name = ServerName::try_from(origin.host.to_string())
+        .map_err(|e| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
+    tls.connect(name, stream).await.map_err(ConnectError::Tls)
 }
 
 fn refusal(refused: Refused) -> ConnectError {

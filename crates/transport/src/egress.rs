@@ -57,6 +57,17 @@ impl Egresses {
         Ok(upstreams)
     }
 
+    /// See [`Upstreams::close`], for all ways.
+    pub async fn close(&self) {
+        let all: Vec<_> = {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.iter().map(|known| known.upstreams.clone()).collect()
+        };
+        for upstreams in all {
+            upstreams.close().await;
+        }
+    }
+
     /// Closes idle connections, and forgets ways that no upstream uses.
     pub fn sweep(&self) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::h1::ExchangeError;
 use crate::h1::conn::Conn;
 use crate::h1::framing::Framing;
+use crate::h2::answer::Answer;
 
 #[derive(Debug)]
 struct Idle {
@@ -64,9 +65,21 @@ impl Pool {
     }
 }
 
-/// An answer's body. Read to its end, it gives its connection back; dropped before, it closes it.
+/// An answer's body. Read to its end, it gives its connection back; dropped before, it closes it, and resets
+/// its stream where the connection is shared.
 #[derive(Debug)]
-pub struct UpstreamBody {
+pub struct UpstreamBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Own(Own),
+    /// `None` after the end.
+    Shared(Option<Answer>),
+}
+
+/// The body of an answer that has its connection for itself.
+#[derive(Debug)]
+struct Own {
     framing: Framing,
     conn: Option<Conn>,
     /// Where the connection may go back to.
@@ -76,11 +89,29 @@ pub struct UpstreamBody {
 impl UpstreamBody {
     /// `pool` only where another request may follow on the connection.
     pub(crate) fn new(conn: Conn, framing: Framing, pool: Option<Arc<Pool>>) -> Self {
-        let mut body = Self { framing, conn: Some(conn), pool };
+        let mut body = Own { framing, conn: Some(conn), pool };
         if framing.is_end() {
             body.give_back();
         }
-        body
+        Self(Kind::Own(body))
+    }
+
+    pub(crate) fn shared(answer: Answer) -> Self {
+        Self(Kind::Shared((!answer.is_end()).then_some(answer)))
+    }
+}
+
+impl Own {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ExchangeError>>> {
+        let Some(open) = &mut self.conn else { return Poll::Ready(None) };
+        let piece = ready!(open.poll_body(&mut self.framing, cx));
+        match &piece {
+            None => self.give_back(),
+            Some(Ok(_)) if self.framing.is_end() => self.give_back(),
+            Some(Ok(_)) => {}
+            Some(Err(_)) => self.conn = None,
+        }
+        Poll::Ready(piece)
     }
 
     fn give_back(&mut self) {
@@ -100,26 +131,38 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
-        let Self { framing, conn, .. } = &mut *self;
-        let Some(open) = conn else { return Poll::Ready(None) };
-        let piece = ready!(open.poll_body(framing, cx));
-        match &piece {
-            None => self.give_back(),
-            Some(Ok(_)) if self.framing.is_end() => self.give_back(),
-            Some(Ok(_)) => {}
-            Some(Err(_)) => self.conn = None,
-        }
+        let piece = match &mut self.0 {
+            Kind::Own(body) => ready!(body.poll(cx)),
+            Kind::Shared(body) => ready!(poll_shared(body, cx)),
+        };
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.conn.is_none()
+        match &self.0 {
+            Kind::Own(body) => body.conn.is_none(),
+            Kind::Shared(body) => body.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.framing.left() {
-            Some(left) => SizeHint::with_exact(left),
-            None => SizeHint::default(),
-        }
+        let left = match &self.0 {
+            Kind::Own(body) => body.framing.left(),
+            Kind::Shared(body) => body.as_ref().map_or(Some(0), Answer::left),
+        };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
+}
+
+/// The stream is let go at its end, so that its place on the connection is free at once.
+fn poll_shared(
+    body: &mut Option<Answer>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, ExchangeError>>> {
+    let Some(answer) = body else { return Poll::Ready(None) };
+    let piece = ready!(answer.poll(cx));
+    if !matches!(piece, Some(Ok(_))) || answer.is_end() {
+        *body = None;
+    }
+    Poll::Ready(piece)
 }

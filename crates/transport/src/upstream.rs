@@ -169,16 +169,14 @@ impl Upstream {
     ///
     /// # Errors
     /// Where there is no connection, or it breaks before the head is complete.
-    pub async fn send(
-        &self,
-        mut request: Request<RequestBody>,
-    ) -> Result<Response<UpstreamBody>, SendError> {
+    pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, SendError> {
         let mut conn = match self.pool.take() {
             Some(conn) => conn,
             // Opening a connection is rare: its future is boxed so that the common path stays small.
             None => match Box::pin(self.begin(request)).await? {
-                Begun::Own(conn, same) => {
-                    request = same;
+                Begun::Own(own) => {
+                    let conn;
+                    (conn, request) = *own;
                     conn
                 }
                 Begun::Answered(response) => return Ok(response),

@@ -130,7 +130,11 @@ fn upstream(
         let message = "a base URL must not hold credentials";
         return check.cx.fail_hint(spec.base_url_place, message, "write them as `keys`");
     }
-    let config = UpstreamConfig { base_url: spec.base_url.clone(), connect_timeout: spec.timeouts.connect };
+    let config = UpstreamConfig {
+        base_url: spec.base_url.clone(),
+        connect_timeout: spec.timeouts.connect,
+        http2: spec.way.http2_or(&ways.all),
+    };
     let egress = spec.way.or(&ways.all);
     let upstream = if spec.kind == ProviderKind::Simulated || egress == Egress::default() {
         ways.usual.get(&config)

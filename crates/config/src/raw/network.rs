@@ -1,4 +1,4 @@
-//! The ways out to upstreams as written: authorities and proxies.
+//! The ways out to upstreams as written: authorities, proxies, HTTP/2.
 
 use std::borrow::Cow;
 
@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Context, Decode, section};
 use crate::raw::Secret;
+use crate::raw::node::words;
 use crate::yaml::{Node, Spanned, Value};
 
 section! {
@@ -16,6 +17,20 @@ section! {
         ca: Option<CaFile>,
         /// The proxy on the way.
         proxy: Option<Proxy>,
+        /// Whether HTTP/2 is spoken; `auto` or `never`.
+        http2: Option<Spanned<ProviderHttp2>>,
+    }
+}
+
+words! {
+    /// Whether a provider is called with HTTP/2.
+    pub(crate) enum ProviderHttp2 {
+        /// Where TLS is spoken and the server chooses it.
+        Auto = "auto",
+        /// HTTP/1.1 only.
+        Never = "never",
+        /// Without TLS: the server is known to speak it.
+        PriorKnowledge = "prior_knowledge",
     }
 }
 

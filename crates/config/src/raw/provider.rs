@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Context, Decode, Named, OneOrMany, Span, section};
 use crate::raw::node::words;
-use crate::raw::{CaFile, Proxy, Secret};
+use crate::raw::{CaFile, ProviderHttp2, Proxy, Secret};
 use crate::yaml::{Node, Place, Spanned, Value};
 
 section! {
@@ -29,6 +29,8 @@ section! {
         ca: Option<CaFile>,
         /// The proxy on the way.
         proxy: Option<Proxy>,
+        /// Whether HTTP/2 is spoken.
+        http2: Option<Spanned<ProviderHttp2>>,
         /// Limits.
         timeouts: Option<Timeouts>,
         /// Free labels.

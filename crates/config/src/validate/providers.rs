@@ -120,6 +120,7 @@ impl Checker<'_> {
             Some(raw::Kind::Openai) | None => self.openai(name, &raw)?,
         };
         spec.place = name.place;
+        spec.way = self.way_of_one(&raw, &spec.base_url);
         for (header, value) in raw.headers.unwrap_or_default().0 {
             if let Some(value) = value
                 && let Some(header) = self.header(&header, value)
@@ -127,7 +128,6 @@ impl Checker<'_> {
                 spec.headers.push(header);
             }
         }
-        spec.way = self.way_of_one(raw.ca.as_ref(), raw.proxy.as_ref());
         let written = raw.timeouts.unwrap_or_default();
         let defaults = spec.timeouts;
         spec.timeouts = Timeouts {

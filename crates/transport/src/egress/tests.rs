@@ -23,7 +23,7 @@ use crate::serve::{Drain, Edge, Http2, ServeOptions, serve_edge};
 use crate::tls::pem;
 use crate::tls::server::{ServerFiles, ServerIdentity, ServerTls};
 use crate::tls::testing::Authority;
-use crate::upstream::{SendError, UpstreamConfig};
+use crate::upstream::{SendError, UpstreamConfig, UpstreamHttp2};
 
 /// A server that answers `hello`, with this identity, on a free port.
 async fn server(files: &ServerFiles) -> SocketAddr {
@@ -51,7 +51,8 @@ fn trusting(path: &Path) -> Egress {
 }
 
 async fn ask(egresses: &Egresses, egress: &Egress, base_url: String) -> Result<Bytes, FetchError> {
-    let config = UpstreamConfig { base_url, connect_timeout: Duration::from_secs(5) };
+    let config =
+        UpstreamConfig { base_url, connect_timeout: Duration::from_secs(5), http2: UpstreamHttp2::Auto };
     let upstream = egresses.get(egress).unwrap().get(&config).unwrap();
     let fetch = Fetch {
         method: Method::GET,
@@ -105,8 +106,11 @@ async fn ways_are_kept_while_they_are_used() {
     let authority = Authority::new();
     let egresses = Egresses::default();
     let trust = trusting(&authority.file());
-    let config =
-        UpstreamConfig { base_url: "https://a.test".into(), connect_timeout: Duration::from_secs(1) };
+    let config = UpstreamConfig {
+        base_url: "https://a.test".into(),
+        connect_timeout: Duration::from_secs(1),
+        http2: UpstreamHttp2::Auto,
+    };
     let upstream = egresses.get(&trust).unwrap().get(&config).unwrap();
     assert!(Arc::ptr_eq(&egresses.get(&trust).unwrap(), &egresses.get(&trust.clone()).unwrap()));
     assert!(!Arc::ptr_eq(&egresses.get(&trust).unwrap(), &egresses.get(&Egress::default()).unwrap()));

@@ -49,7 +49,9 @@ fn upstream(net: &Net) -> (Upstreams, Arc<Upstream>) {
     let upstreams = Upstreams::new(Arc::new(net.clone()));
     let config = UpstreamConfig {
         base_url: "http://engine.test:8080/v1/".into(),
-        connect_timeout: Duration::from_secs(1), http2: UpstreamHttp2::Auto };
+        connect_timeout: Duration::from_secs(1),
+        http2: UpstreamHttp2::Auto,
+    };
     let upstream = upstreams.get(&config).unwrap();
     assert!(Arc::ptr_eq(&upstream, &upstreams.get(&config).unwrap()));
     (upstreams, upstream)
@@ -125,7 +127,11 @@ impl Connect for Scripted {
 }
 
 async fn switch(answer: &'static [u8]) -> Upgraded {
-    let config = UpstreamConfig { base_url: "http://a/v1".into(), connect_timeout: Duration::from_secs(1), http2: UpstreamHttp2::Auto };
+    let config = UpstreamConfig {
+        base_url: "http://a/v1".into(),
+        connect_timeout: Duration::from_secs(1),
+        http2: UpstreamHttp2::Auto,
+    };
     let upstream = Upstream::new(&config, Arc::new(Scripted(answer))).unwrap();
     let request = Request::get("/v1/realtime").header("connection", "upgrade").header("upgrade", "websocket");
     let answer = upstream.upgrade(request.body(RequestBody::default()).unwrap()).await.unwrap();
@@ -154,7 +160,11 @@ async fn a_refusal_to_switch_is_an_answer_like_others() {
 
 #[tokio::test]
 async fn a_connection_that_switches_unasked_is_never_used_again() {
-    let config = UpstreamConfig { base_url: "http://a/v1".into(), connect_timeout: Duration::from_secs(1), http2: UpstreamHttp2::Auto };
+    let config = UpstreamConfig {
+        base_url: "http://a/v1".into(),
+        connect_timeout: Duration::from_secs(1),
+        http2: UpstreamHttp2::Auto,
+    };
     let answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
     let upstream = Upstream::new(&config, Arc::new(Scripted(answer))).unwrap();
     let request = Request::get("/").header("connection", "upgrade").body(RequestBody::default()).unwrap();

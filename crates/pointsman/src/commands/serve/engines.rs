@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use pointsman_config::EngineFound;
 use pointsman_providers::{Engine, engines};
 use pointsman_transport::fetch::Fetch;
-use pointsman_transport::{UpstreamConfig, Upstreams};
+use pointsman_transport::{UpstreamConfig, UpstreamHttp2, Upstreams};
 use pointsman_wire::openai::models::parse_list;
 
 /// An engine that has not answered by then is not there.
@@ -25,7 +25,11 @@ pub(crate) async fn probe_all(upstreams: &Arc<Upstreams>) -> Vec<EngineFound> {
 
 async fn probe(engine: &'static Engine, upstreams: &Upstreams) -> Option<EngineFound> {
     let base_url = format!("http://127.0.0.1:{}/v1", engine.port);
-    let config = UpstreamConfig { base_url: base_url.clone(), connect_timeout: PROBE_LIMIT };
+    let config = UpstreamConfig {
+        base_url: base_url.clone(),
+        connect_timeout: PROBE_LIMIT,
+        http2: UpstreamHttp2::Never,
+    };
     let upstream = upstreams.get(&config).ok()?;
     let fetch = Fetch {
         method: Method::GET,

@@ -14,7 +14,7 @@ use pointsman_telemetry::export::{
 };
 use pointsman_transport::connect::TcpConnect;
 use pointsman_transport::fetch::Fetch;
-use pointsman_transport::{Connect, Upstream, UpstreamConfig, Upstreams, tls};
+use pointsman_transport::{Connect, Upstream, UpstreamConfig, UpstreamHttp2, Upstreams, tls};
 
 use crate::failure::Failure;
 
@@ -85,7 +85,12 @@ impl HttpReceiver {
         clock: Clock,
         connector: Arc<dyn Connect>,
     ) -> Result<Self, pointsman_transport::UpstreamConfigError> {
-        let config = UpstreamConfig { base_url: endpoint.origin.clone(), connect_timeout: timeout };
+        let config = UpstreamConfig {
+            base_url: endpoint.origin.clone(),
+            connect_timeout: timeout,
+            // Batches go out one after the other.
+            http2: UpstreamHttp2::Never,
+        };
         let upstream = Upstreams::new(connector).get(&config)?;
         let mut headers = endpoint.headers.clone();
         let agent = HeaderValue::from_static(concat!("pointsman/", env!("CARGO_PKG_VERSION")));

@@ -132,6 +132,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     }
     admin.stop().await;
     drop(gateway);
+    world.hang_up().await;
     // Everything that was settled is written before the process ends.
     let written = move || {
         // The recorder's end drops the exporters' sink, and that tells them to finish.

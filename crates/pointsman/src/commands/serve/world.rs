@@ -172,6 +172,13 @@ impl World {
         }
     }
 
+    /// Ends the connections to upstreams, when nothing runs on them any more.
+    pub(super) async fn hang_up(&self) {
+        self.upstreams.close().await;
+        let egresses = self.current.load().egresses.clone();
+        egresses.close().await;
+    }
+
     /// Watches files, signal and engines until it is dropped.
     pub(super) async fn watch(self: Arc<Self>) {
         let mut hangup = match signals::hangup() {
