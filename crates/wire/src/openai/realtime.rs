@@ -13,12 +13,8 @@ const CREATED: &str = "response.created";
 const DONE: &str = "response.done";
 const TRANSCRIBED: &str = "conversation.item.input_audio_transcription.completed";
 /// Both of plain and of transcription sessions, old and new.
-const SESSIONS: [&str; 4] = [
-    "session.created",
-    "session.updated",
-    "transcription_session.created",
-    "transcription_session.updated",
-];
+const SESSIONS: [&str; 4] =
+    ["session.created", "session.updated", "transcription_session.created", "transcription_session.updated"];
 
 /// A server's event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +166,9 @@ mod tests {
         let of = |text: &str| event(text.as_bytes());
         let whisper = Event::Session(Some("whisper-1".into()));
         assert_eq!(
-            of(r#"{"type":"session.updated","session":{"audio":{"output":{},"input":{"transcription":{"model":"whisper-1"}}}}}"#),
+            of(
+                r#"{"type":"session.updated","session":{"audio":{"output":{},"input":{"transcription":{"model":"whisper-1"}}}}}"#
+            ),
             whisper
         );
         assert_eq!(

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn what_is_no_text() {
-        for bad in [&b"\xff"[..], b"a\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xe2\x28\xa1"] {
+        for bad in
+            [&b"\xff"[..], b"a\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xe2\x28\xa1"]
+        {
             for cut in 0..=bad.len() {
                 assert!(!valid(&[&bad[..cut], &bad[cut..]]), "{bad:?} at {cut}");
             }
