@@ -23,7 +23,7 @@ type Case<S, R> = fn(&mut S, &mut R) -> Result<(), StoreError>;
 /// # Errors
 /// Where the store fails; a store that answers wrongly makes an assertion panic.
 pub fn run<S: RecordSink, R: RecordReader>(mut fresh: impl FnMut() -> (S, R)) -> Result<usize, StoreError> {
-    let cases: [Case<S, R>; 10] = [
+    let cases: [Case<S, R>; 12] = [
         an_empty_store_answers,
         lists_newest_first_in_pages,
         summaries_hold_what_was_written,
@@ -32,6 +32,8 @@ pub fn run<S: RecordSink, R: RecordReader>(mut fresh: impl FnMut() -> (S, R)) ->
         late_records_find_their_place,
         costs_add_up_in_every_grouping,
         what_has_no_price_is_counted_apart,
+        what_is_estimated_is_told,
+        absurd_amounts_stop_at_the_largest,
         a_record_comes_back_whole,
         attempts_come_newest_first,
     ];
@@ -208,7 +210,9 @@ fn summaries_hold_what_was_written<S: RecordSink, R: RecordReader>(
         attempts: 1,
         input_tokens: 1_001,
         output_tokens: 50,
+        usage_source: "reported".to_owned(),
         cost: Some(Money(150_001)),
+        estimated: false,
         duration_us: 1_500,
         first_token_us: Some(900),
         overhead_us: 40,
@@ -227,6 +231,7 @@ fn summaries_hold_what_was_written<S: RecordSink, R: RecordReader>(
         attempts: 0,
         input_tokens: 0,
         output_tokens: 0,
+        usage_source: "unknown".to_owned(),
         cost: Some(Money::ZERO),
         first_token_us: None,
         ..plain.clone()
@@ -380,6 +385,53 @@ fn what_has_no_price_is_counted_apart<S: RecordSink, R: RecordReader>(
     let models = reader.cost(CostBy::Model, None, None)?;
     let unpriced: Vec<_> = models.iter().filter(|row| row.unpriced > 0).map(|row| &*row.group).collect();
     assert_eq!(unpriced, ["local/llama3:8b"]);
+    Ok(())
+}
+
+fn what_is_estimated_is_told<S: RecordSink, R: RecordReader>(
+    sink: &mut S,
+    reader: &mut R,
+) -> Result<(), StoreError> {
+    let mut estimated = record(2);
+    estimated.usage.source = UsageSource::Estimated;
+    estimated.attempts[0].usage.source = UsageSource::Estimated;
+    // The answer's tokens are the provider's own, but those of the attempt before were counted.
+    let mut rescued = fell_back(3);
+    rescued.attempts[0].usage.source = UsageSource::Counted;
+    write(sink, [record(1), estimated, rescued])?;
+    let told: Vec<_> =
+        reader.list(&all())?.into_iter().map(|row| (row.usage_source, row.estimated)).collect();
+    let expected = [("reported", true), ("estimated", true), ("reported", false)];
+    assert_eq!(told, expected.map(|(source, estimated)| (source.to_owned(), estimated)));
+    for by in CostBy::ALL {
+        let rows = reader.cost(by, None, None)?;
+        assert_eq!(rows.iter().map(|row| row.estimated).sum::<u64>(), 2, "{by:?}");
+    }
+    let models = reader.cost(CostBy::Model, None, None)?;
+    let names: Vec<_> = models.iter().filter(|row| row.estimated > 0).map(|row| &*row.group).collect();
+    assert_eq!(names, ["openai/gpt-4o-mini", "openai/o1"]);
+    Ok(())
+}
+
+fn absurd_amounts_stop_at_the_largest<S: RecordSink, R: RecordReader>(
+    sink: &mut S,
+    reader: &mut R,
+) -> Result<(), StoreError> {
+    let absurd = |n| {
+        let mut absurd = record(n);
+        let usage = Usage { input: i64::MAX as u64, ..absurd.usage };
+        let cost = Cost { input: Money(i64::MAX), output: Money(i64::MAX), ..Cost::default() };
+        (absurd.usage, absurd.cost) = (usage, Some(cost));
+        absurd.attempts = [attempt("openai", "gpt-4o-mini", usage, Some(cost))].into_iter().collect();
+        absurd
+    };
+    write(sink, [absurd(1), absurd(2), record(3)])?;
+    assert_eq!(reader.list(&all())?[2].cost, Some(Money(i64::MAX)));
+    for by in CostBy::ALL {
+        let rows = reader.cost(by, None, None)?;
+        let sums: Vec<_> = rows.iter().map(|row| (row.cost, row.input_tokens, row.output_tokens)).collect();
+        assert_eq!(sums, [(Money(i64::MAX), i64::MAX as u64, 150)], "{by:?}");
+    }
     Ok(())
 }
 

@@ -156,8 +156,17 @@ impl Binder<'_, '_> {
     }
 
     fn usage(&mut self, usage: &Usage) -> rusqlite::Result<()> {
-        let Usage { input, cached_input, cache_write, output, reasoning, input_audio, output_audio, source, detail: _ } =
-            *usage;
+        let Usage {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            input_audio,
+            output_audio,
+            source,
+            detail: _,
+        } = *usage;
         for tokens in [input, cached_input, cache_write, output, reasoning, input_audio, output_audio] {
             self.count(tokens)?;
         }
@@ -167,7 +176,13 @@ impl Binder<'_, '_> {
     fn cost(&mut self, cost: Option<&Cost>) -> rusqlite::Result<()> {
         let parts = cost.map_or([None; 6], |cost| {
             let Cost { input, cached_input, cache_write, output, reasoning, other } = *cost;
-            [input, cached_input, cache_write, output, reasoning, other].map(|part| Some(part.nanos()))
+            // The file adds the parts up and refuses a sum beyond 64 bits: absurd parts share what there is.
+            let mut room = i64::MAX;
+            [input, cached_input, cache_write, output, reasoning, other].map(|part| {
+                let part = part.nanos().min(room);
+                room -= part.max(0);
+                Some(part)
+            })
         });
         parts.into_iter().try_for_each(|part| self.put(part))
     }

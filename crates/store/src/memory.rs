@@ -1,16 +1,15 @@
 //! The store in memory: for tests, and for running without a file. Same behaviour as SQLite, as
 //! [`crate::conformance`] shows.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pointsman_core::store::{
     AttemptSample, CostBy, CostRow, RecordFilter, RecordReader, RecordSink, RecordSummary, StoreError,
 };
-use pointsman_core::{Money, Outcome, Principal, RequestId, RequestRecord};
+use pointsman_core::{Money, Outcome, Principal, RequestId, RequestRecord, Usage};
 
-use crate::query::{NO_KEY, NO_MODEL, NO_PROJECT, NO_TEAM, TOTAL};
+use crate::query::{NO_KEY, NO_MODEL, NO_PROJECT, NO_TEAM, TOTAL, sort};
 
 type Rows = BTreeMap<RequestId, Box<RequestRecord>>;
 
@@ -113,10 +112,7 @@ impl RecordReader for MemoryReader {
             }
         }
         let mut sums: Vec<CostRow> = groups.into_values().collect();
-        match by {
-            CostBy::Day => sums.reverse(),
-            _ => sums.sort_by_key(|sum| (Reverse(sum.cost), Reverse(sum.requests))),
-        }
+        sort(&mut sums, by);
         Ok(sums)
     }
 
@@ -177,7 +173,9 @@ fn summary(record: &RequestRecord) -> RecordSummary {
         attempts: u32::try_from(record.attempts.len()).unwrap_or(u32::MAX),
         input_tokens: record.usage.input,
         output_tokens: record.usage.output,
+        usage_source: record.usage.source.as_str().to_owned(),
         cost: record.cost.map(|cost| cost.total()),
+        estimated: estimated(record),
         duration_us: record.duration_us,
         first_token_us: record.first_token_us,
         overhead_us: record.overhead_us,
@@ -185,11 +183,17 @@ fn summary(record: &RequestRecord) -> RecordSummary {
     }
 }
 
+fn estimated(record: &RequestRecord) -> bool {
+    record.usage.source.is_estimate()
+        || record.attempts.iter().any(|attempt| attempt.usage.source.is_estimate())
+}
+
 fn group(groups: &mut BTreeMap<String, CostRow>, name: String) -> &mut CostRow {
     groups.entry(name).or_insert_with_key(|name| CostRow {
         group: name.clone(),
         requests: 0,
         unpriced: 0,
+        estimated: 0,
         input_tokens: 0,
         output_tokens: 0,
         cost: Money::ZERO,
@@ -200,16 +204,23 @@ fn add_request(groups: &mut BTreeMap<String, CostRow>, name: String, record: &Re
     let sum = group(groups, name);
     sum.requests += 1;
     sum.unpriced += u64::from(record.cost.is_none() && !record.attempts.is_empty());
-    sum.input_tokens += record.usage.input;
-    sum.output_tokens += record.usage.output;
+    sum.estimated += u64::from(estimated(record));
+    add_tokens(sum, &record.usage);
     sum.cost += record.cost.map_or(Money::ZERO, |cost| cost.total());
+}
+
+/// To the largest number that a file can hold, and not beyond.
+fn add_tokens(sum: &mut CostRow, usage: &Usage) {
+    let add = |sum: u64, more: u64| sum.saturating_add(more).min(i64::MAX as u64);
+    sum.input_tokens = add(sum.input_tokens, usage.input);
+    sum.output_tokens = add(sum.output_tokens, usage.output);
 }
 
 fn add_attempts(groups: &mut BTreeMap<String, CostRow>, record: &RequestRecord) {
     for attempt in &record.attempts {
         let sum = group(groups, format!("{}/{}", attempt.provider, attempt.model));
-        sum.input_tokens += attempt.usage.input;
-        sum.output_tokens += attempt.usage.output;
+        sum.estimated += u64::from(attempt.usage.source.is_estimate());
+        add_tokens(sum, &attempt.usage);
         sum.cost += attempt.cost.map_or(Money::ZERO, |cost| cost.total());
     }
     let last = record.last_attempt();

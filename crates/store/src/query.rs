@@ -7,7 +7,10 @@ use rusqlite::{Connection, Row, params};
 const LIST: &str = "
     SELECT r.id, r.started_us, r.requested_model, a.provider, a.model, r.key_id, r.status, r.outcome,
            r.attempts, r.input_tokens, r.output_tokens, r.cost_nanos, r.duration_us, r.first_token_us,
-           r.overhead_us, r.simulated, r.route
+           r.overhead_us, r.simulated, r.route, r.usage_source,
+           r.usage_source IN ('counted', 'estimated') OR r.attempts > 1 AND EXISTS (
+            SELECT 1 FROM attempts t
+            WHERE t.request_id = r.id AND t.usage_source IN ('counted', 'estimated'))
     FROM requests r LEFT JOIN attempts a ON a.request_id = r.id AND a.n = r.attempts - 1
     WHERE r.id < ?1 AND r.id >= ?2
       AND (?3 IS NULL OR r.requested_model = ?3 OR EXISTS (
@@ -25,19 +28,27 @@ const ATTEMPTS: &str = "
     SELECT request_id, provider, model, outcome, status, first_byte_us, duration_us
     FROM attempts WHERE request_id >= ?1 ORDER BY request_id DESC, n DESC LIMIT ?2";
 
-/// A request without an upstream call has nothing that could be priced.
+/// A request without an upstream call has nothing that could be priced. Amounts are added up in halves:
+/// SQLite's `sum` fails beyond 64 bits, and one absurd answer of a provider must not hide all costs.
 const SUMS: &str = "
-    count(*) AS requests, sum(cost_nanos IS NULL AND attempts > 0), sum(input_tokens), sum(output_tokens),
-    coalesce(sum(cost_nanos), 0) AS cost";
+    count(*), sum(cost_nanos IS NULL AND attempts > 0),
+    sum(usage_source IN ('counted', 'estimated') OR attempts > 1 AND EXISTS (
+        SELECT 1 FROM attempts t
+        WHERE t.request_id = requests.id AND t.usage_source IN ('counted', 'estimated'))),
+    sum(input_tokens >> 32), sum(input_tokens & 0xffffffff),
+    sum(output_tokens >> 32), sum(output_tokens & 0xffffffff),
+    sum(cost_nanos >> 32), sum(cost_nanos & 0xffffffff)";
 
 /// Costs and tokens go to the model of each attempt, the request to the model that had the last word.
 const COST_BY_MODEL: &str = "
-    SELECT coalesce(a.provider || '/' || a.model, ?2), coalesce(sum(a.n = r.attempts - 1), count(*)) AS requests,
+    SELECT coalesce(a.provider || '/' || a.model, ?2), coalesce(sum(a.n = r.attempts - 1), count(*)),
            coalesce(sum(a.n = r.attempts - 1 AND r.cost_nanos IS NULL), 0),
-           coalesce(sum(a.input_tokens), 0), coalesce(sum(a.output_tokens), 0),
-           coalesce(sum(a.cost_nanos), 0) AS cost
+           coalesce(sum(a.usage_source IN ('counted', 'estimated')), 0),
+           sum(a.input_tokens >> 32), sum(a.input_tokens & 0xffffffff),
+           sum(a.output_tokens >> 32), sum(a.output_tokens & 0xffffffff),
+           sum(a.cost_nanos >> 32), sum(a.cost_nanos & 0xffffffff)
     FROM requests r LEFT JOIN attempts a ON a.request_id = r.id
-    WHERE r.id >= ?1 AND r.id < ?3 GROUP BY 1 ORDER BY cost DESC, requests DESC, 1";
+    WHERE r.id >= ?1 AND r.id < ?3 GROUP BY 1";
 
 /// The group of requests that no upstream saw.
 pub(crate) const NO_MODEL: &str = "(no model)";
@@ -83,21 +94,33 @@ pub(crate) fn cost(
 ) -> rusqlite::Result<Vec<CostRow>> {
     let since = since.map_or(0, RequestId::as_i64);
     let until = until.map_or(i64::MAX, RequestId::as_i64);
-    let (group, order, other) = match by {
-        CostBy::Model => {
-            let mut statement = conn.prepare_cached(COST_BY_MODEL)?;
-            return statement.query_map(params![since, NO_MODEL, until], cost_row)?.collect();
-        }
-        CostBy::Total => ("?2", "1", TOTAL),
-        CostBy::Key => ("coalesce(key_id, ?2)", "cost DESC, requests DESC, 1", NO_KEY),
-        CostBy::Day => ("coalesce(date(started_us / 1000000, 'unixepoch'), ?2)", "1 DESC", "(no day)"),
-        CostBy::Project => ("coalesce(project, ?2)", "cost DESC, requests DESC, 1", NO_PROJECT),
-        CostBy::Team => ("coalesce(team, ?2)", "cost DESC, requests DESC, 1", NO_TEAM),
+    let (group, other) = match by {
+        CostBy::Model => ("", NO_MODEL),
+        CostBy::Total => ("?2", TOTAL),
+        CostBy::Key => ("coalesce(key_id, ?2)", NO_KEY),
+        CostBy::Day => ("coalesce(date(started_us / 1000000, 'unixepoch'), ?2)", "(no day)"),
+        CostBy::Project => ("coalesce(project, ?2)", NO_PROJECT),
+        CostBy::Team => ("coalesce(team, ?2)", NO_TEAM),
     };
-    let sql = format!(
-        "SELECT {group}, {SUMS} FROM requests WHERE id >= ?1 AND id < ?3 GROUP BY 1 ORDER BY {order}"
-    );
-    conn.prepare_cached(&sql)?.query_map(params![since, other, until], cost_row)?.collect()
+    let sql = match by {
+        CostBy::Model => COST_BY_MODEL.to_owned(),
+        _ => format!("SELECT {group}, {SUMS} FROM requests WHERE id >= ?1 AND id < ?3 GROUP BY 1"),
+    };
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![since, other, until], cost_row)?;
+    let mut rows: Vec<CostRow> = rows.collect::<Result<_, _>>()?;
+    sort(&mut rows, by);
+    Ok(rows)
+}
+
+/// Newest day first; otherwise the dearest group.
+pub(crate) fn sort(rows: &mut [CostRow], by: CostBy) {
+    match by {
+        CostBy::Day => rows.sort_by(|a, b| b.group.cmp(&a.group)),
+        _ => rows.sort_by(|a, b| {
+            b.cost.cmp(&a.cost).then(b.requests.cmp(&a.requests)).then_with(|| a.group.cmp(&b.group))
+        }),
+    }
 }
 
 pub(crate) fn attempts(
@@ -138,6 +161,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RecordSummary> {
         overhead_us: count(row, 14)?,
         simulated: row.get(15)?,
         route: row.get(16)?,
+        usage_source: row.get(17)?,
+        estimated: row.get(18)?,
     })
 }
 
@@ -151,8 +176,16 @@ fn cost_row(row: &Row<'_>) -> rusqlite::Result<CostRow> {
         group: row.get(0)?,
         requests: count(row, 1)?,
         unpriced: count(row, 2)?,
-        input_tokens: count(row, 3)?,
-        output_tokens: count(row, 4)?,
-        cost: Money(row.get(5)?),
+        estimated: count(row, 3)?,
+        input_tokens: halves(row, 4)?.unsigned_abs(),
+        output_tokens: halves(row, 6)?.unsigned_abs(),
+        cost: Money(halves(row, 8)?),
     })
+}
+
+/// The sum whose upper and lower 32 bits were added up apart, in two columns; 0 where there was nothing.
+fn halves(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+    let half = |column| row.get::<_, Option<i64>>(column).map(|sum| i128::from(sum.unwrap_or(0)));
+    let sum = (half(column)? << 32) + half(column + 1)?;
+    Ok(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }))
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pointsman_core::store::{RecordSink, StoreError};
+use pointsman_core::store::{RecordSink, StoreError, Tally};
 use pointsman_core::{RequestId, RequestRecord};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
@@ -139,6 +139,12 @@ impl RecordSink for SqliteSink {
             }
         }
         kept
+    }
+
+    fn tally(&self) -> Option<Tally> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let stats = &self.stats;
+        Some(Tally { held: count(&stats.held), failed: count(&stats.refused) + count(&stats.lost) })
     }
 }
 

@@ -165,9 +165,11 @@ fn a_locked_file_holds_records_until_it_is_free() {
     let error = sink.write(&batch(3..=8)).unwrap_err().to_string();
     assert!(error.contains("(5 held for the next try, 3 lost)"), "{error}");
     assert_eq!(count(&path), 0);
+    assert_eq!(sink.tally(), Some(Tally { held: 5, failed: 3 }));
     other.execute_batch("ROLLBACK").unwrap();
     sink.write(&batch([9])).unwrap();
     assert_eq!(count(&path), 6);
+    assert_eq!(sink.tally(), Some(Tally { held: 0, failed: 3 }));
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     assert_eq!((read(&stats.written), read(&stats.held), read(&stats.lost)), (6, 0, 3));
 }
@@ -196,9 +198,13 @@ fn a_full_disk_is_an_error_and_then_forgotten() {
     let error = sink.write(&batch(2..=500)).unwrap_err().to_string();
     assert!(error.contains("(499 held for the next try, 0 lost)") && error.contains("full"), "{error}");
     assert_eq!(count(&path), 1);
+    sink.write(&[]).unwrap_err();
+    assert_eq!(sink.tally(), Some(Tally { held: 499, failed: 0 }));
     limit(&sink, 1_000_000);
-    sink.write(&batch(501..=502)).unwrap();
-    assert_eq!(count(&path), 502);
+    // Nothing else comes.
+    sink.write(&[]).unwrap();
+    assert_eq!(count(&path), 500);
+    assert_eq!(sink.tally(), Some(Tally::default()));
 }
 
 #[test]
