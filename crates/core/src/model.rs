@@ -50,6 +50,8 @@ macro_rules! operations {
 operations! {
     /// `POST /v1/chat/completions`
     Chat = "chat" at "/chat/completions";
+    /// `POST /v1/messages/count_tokens` and its like
+    TokenCount = "token_count" at "/chat/completions";
     /// `POST /v1/completions`
     TextCompletion = "text_completion" at "/completions";
     /// `POST /v1/embeddings`

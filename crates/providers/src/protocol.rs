@@ -1,0 +1,201 @@
+//! The protocols of providers, as data: which dialects one understands, where its operations are, and
+//! how it wants to be shown a key.
+
+use std::borrow::Cow;
+
+use pointsman_core::{Dialect, Operation};
+
+use crate::AuthStyle;
+
+/// A provider's protocol: `kind` in the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// OpenAI's API, as spoken by most vendors and engines. Base URL: `https://host/v1`.
+    #[default]
+    OpenAi,
+    /// The same, but chats go to `/responses`.
+    OpenAiResponses,
+    /// Azure OpenAI. Base URL: `https://resource.openai.azure.com`.
+    Azure,
+    /// Anthropic's API. Base URL: `https://host/v1`.
+    Anthropic,
+    /// Google's Gemini API. Base URL: `https://host/v1beta`.
+    Gemini,
+    /// Ollama's own API. Base URL: `http://host:11434`.
+    Ollama,
+}
+
+impl Protocol {
+    /// All protocols.
+    pub const ALL: [Self; 6] =
+        [Self::OpenAi, Self::OpenAiResponses, Self::Azure, Self::Anthropic, Self::Gemini, Self::Ollama];
+
+    /// The word used in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Azure => "azure",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+        }
+    }
+
+    /// The dialects of chat that it understands, unless configured otherwise; the first is the one to
+    /// convert to.
+    #[must_use]
+    pub const fn dialects(self) -> &'static [Dialect] {
+        match self {
+            Self::OpenAi => &[Dialect::OpenAiChat],
+            Self::OpenAiResponses => &[Dialect::OpenAiResponses],
+            Self::Azure => &[Dialect::OpenAiChat, Dialect::OpenAiResponses],
+            Self::Anthropic => &[Dialect::Anthropic],
+            Self::Gemini => &[Dialect::Gemini],
+            Self::Ollama => &[Dialect::Ollama],
+        }
+    }
+
+    /// How it is shown a key, where the vendor's row says nothing else.
+    #[must_use]
+    pub const fn auth(self) -> AuthStyle {
+        match self {
+            Self::OpenAi | Self::OpenAiResponses | Self::Ollama => AuthStyle::Bearer,
+            Self::Azure => AuthStyle::Header("api-key"),
+            Self::Anthropic => AuthStyle::Header("x-api-key"),
+            Self::Gemini => AuthStyle::Header("x-goog-api-key"),
+        }
+    }
+
+    /// Headers that every request needs.
+    #[must_use]
+    pub const fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Anthropic => &[("anthropic-version", "2023-06-01")],
+            _ => &[],
+        }
+    }
+
+    /// Whether the model's name stands in the path.
+    #[must_use]
+    pub const fn model_in_path(self) -> bool {
+        matches!(self, Self::Azure | Self::Gemini)
+    }
+
+    /// Path and query below the base URL of one call. `api_version` is Azure's: without one its `/v1`
+    /// paths are used, where the model stands in the body.
+    #[must_use]
+    pub fn path(self, call: &Call<'_>) -> Cow<'static, str> {
+        let Call { dialect, operation, model, streamed, api_version: _ } = *call;
+        match (self, dialect) {
+            (Self::Azure, _) => azure(call),
+            (Self::Gemini, Dialect::Gemini) => {
+                let method = match (operation, streamed) {
+                    (Operation::TokenCount, _) => "countTokens",
+                    (_, true) => "streamGenerateContent?alt=sse",
+                    (_, false) => "generateContent",
+                };
+                format!("/models/{}:{method}", segment(model)).into()
+            }
+            (Self::Gemini, _) => format!("/openai{}", operation.openai_path()).into(),
+            (Self::Ollama, Dialect::Ollama) => "/api/chat".into(),
+            (Self::Ollama, _) => format!("/v1{}", operation.openai_path()).into(),
+            (_, Dialect::OpenAiResponses) if operation == Operation::TokenCount => {
+                "/responses/input_tokens".into()
+            }
+            (_, Dialect::OpenAiResponses) if operation == Operation::Chat => "/responses".into(),
+            (_, Dialect::Anthropic) if operation == Operation::TokenCount => "/messages/count_tokens".into(),
+            (_, Dialect::Anthropic) if operation == Operation::Chat => "/messages".into(),
+            _ => operation.openai_path().into(),
+        }
+    }
+}
+
+/// What is to be called.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'c> {
+    /// What is spoken.
+    pub dialect: Dialect,
+    /// What is asked.
+    pub operation: Operation,
+    /// The model, as the provider names it.
+    pub model: &'c str,
+    /// Whether a stream is asked for.
+    pub streamed: bool,
+    /// Azure's.
+    pub api_version: Option<&'c str>,
+}
+
+fn azure(call: &Call<'_>) -> Cow<'static, str> {
+    let path = match (call.dialect, call.operation) {
+        (Dialect::OpenAiResponses, Operation::Chat) => return "/openai/v1/responses".into(),
+        (_, operation) => operation.openai_path(),
+    };
+    match call.api_version {
+        Some(version) => {
+            let model = segment(call.model);
+            format!("/openai/deployments/{model}{path}?api-version={version}").into()
+        }
+        None => format!("/openai/v1{path}").into(),
+    }
+}
+
+/// A model's name as one segment of a path. Slashes stay: Gemini's tuned models have them.
+fn segment(model: &str) -> String {
+    const KEEP: &[u8] = b"-._~/:@";
+    let mut out = String::with_capacity(model.len());
+    for byte in model.bytes() {
+        if byte.is_ascii_alphanumeric() || KEEP.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a string cannot fail.
+            let _ = std::fmt::Write::write_fmt(&mut out, format_args!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(protocol: Protocol, dialect: Dialect, operation: Operation, streamed: bool) -> String {
+        let call = Call { dialect, operation, model: "m/1 x", streamed, api_version: None };
+        protocol.path(&call).into_owned()
+    }
+
+    #[test]
+    fn every_protocol_has_its_paths() {
+        use Dialect::{Anthropic, Gemini, Ollama, OpenAiChat, OpenAiResponses};
+        use Operation::{Chat, Embeddings, TokenCount};
+        let rows = [
+            (Protocol::OpenAi, OpenAiChat, Chat, true, "/chat/completions"),
+            (Protocol::OpenAi, OpenAiResponses, Chat, true, "/responses"),
+            (Protocol::OpenAi, OpenAiResponses, TokenCount, false, "/responses/input_tokens"),
+            (Protocol::OpenAi, Anthropic, Chat, false, "/messages"),
+            (Protocol::Anthropic, Anthropic, Chat, false, "/messages"),
+            (Protocol::Anthropic, Anthropic, TokenCount, false, "/messages/count_tokens"),
+            (Protocol::Gemini, Gemini, Chat, true, "/models/m/1%20x:streamGenerateContent?alt=sse"),
+            (Protocol::Gemini, Gemini, Chat, false, "/models/m/1%20x:generateContent"),
+            (Protocol::Gemini, Gemini, TokenCount, false, "/models/m/1%20x:countTokens"),
+            (Protocol::Gemini, OpenAiChat, Embeddings, false, "/openai/embeddings"),
+            (Protocol::Ollama, Ollama, Chat, true, "/api/chat"),
+            (Protocol::Ollama, OpenAiChat, Embeddings, false, "/v1/embeddings"),
+            (Protocol::Azure, OpenAiChat, Chat, false, "/openai/v1/chat/completions"),
+            (Protocol::Azure, OpenAiResponses, Chat, false, "/openai/v1/responses"),
+        ];
+        for (protocol, dialect, operation, streamed, expected) in rows {
+            assert_eq!(path(protocol, dialect, operation, streamed), expected);
+        }
+        let call = Call {
+            dialect: OpenAiChat,
+            operation: Chat,
+            model: "gpt 4",
+            streamed: false,
+            api_version: Some("2024-10-21"),
+        };
+        let expected = "/openai/deployments/gpt%204/chat/completions?api-version=2024-10-21";
+        assert_eq!(Protocol::Azure.path(&call), expected);
+    }
+}
