@@ -1,5 +1,6 @@
 //! What tests lean on: nothing in here is part of the product.
 //!
+//! - [`acme`]: an authority that issues certificates (RFC 8555), strict about what it is sent;
 //! - [`net`]: listener and connector in memory, so that timing tests run on paused time;
 //! - [`mock`]: a scripted OpenAI-compatible upstream with faults and an exact request log;
 //! - [`fakes`]: stand-ins for the traits of core;
@@ -7,6 +8,7 @@
 //! - [`process`]: the real binary, started on a free port and killed on drop;
 //! - [`openai`]: bodies and stream events as the mock sends them.
 
+pub mod acme;
 pub mod fakes;
 pub mod hostile;
 pub mod mock;
