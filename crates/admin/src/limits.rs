@@ -1,14 +1,17 @@
-//! Limits that hold for every path: time, size of bodies, and the origin of pages.
+//! Limits that hold for every path: time, size of bodies, the server's name and the origin of pages.
 
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use pointsman_transport::loopback::is_loopback_authority;
 
 use crate::reply::Refusal;
+use crate::state::AdminState;
 
 /// Until an answer has begun. Reading the whole store of a busy month takes a few seconds.
 const TIME: Duration = Duration::from_secs(30);
@@ -45,6 +48,27 @@ pub(crate) async fn own_origin(request: Request, next: Next) -> Response {
         .into_response();
     }
     next.run(request).await
+}
+
+/// Where only this machine can reach the listener: refuses requests that call it by another name.
+pub(crate) async fn own_host(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+    if state.local_only && !names_this_machine(&request) {
+        return Refusal::new(
+            StatusCode::FORBIDDEN,
+            "forbidden_host",
+            "the control plane listens on loopback and answers to loopback names only",
+            "call it as 127.0.0.1 or localhost, or let `server.admin` listen on another address",
+        )
+        .into_response();
+    }
+    next.run(request).await
+}
+
+/// A target may be a whole URL: then its host is the one that counts (RFC 9112, 3.2.2), and both are looked at.
+fn names_this_machine(request: &Request) -> bool {
+    let host = request.headers().get(HOST).map(|value| value.to_str().unwrap_or_default());
+    let target = request.uri().authority().map(Authority::as_str);
+    host.or(target).is_some_and(is_loopback_authority) && target.is_none_or(is_loopback_authority)
 }
 
 /// A page's requests name its origin, unless they only read from the page's own server.

@@ -48,6 +48,7 @@ pub fn router(mut state: AdminState) -> Router {
         .layer(DefaultBodyLimit::max(limits::SMALL_BODY))
         .layer(middleware::from_fn_with_state(state.clone(), auth::require))
         .layer(middleware::from_fn(limits::own_origin))
+        .layer(middleware::from_fn_with_state(state.clone(), limits::own_host))
         .layer(middleware::from_fn(limits::in_time))
         .with_state(state)
 }

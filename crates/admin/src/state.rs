@@ -33,6 +33,7 @@ pub struct AdminState {
     pub(crate) deployments: Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
     pub(crate) setup: Option<Arc<SetUp>>,
     pub(crate) document: Arc<Value>,
+    pub(crate) local_only: bool,
 }
 
 impl AdminState {
@@ -56,6 +57,7 @@ impl AdminState {
             deployments: Arc::new(Vec::new),
             setup: None,
             document: Arc::default(),
+            local_only: false,
         }
     }
 
@@ -90,6 +92,14 @@ impl AdminState {
         list: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
         self.deployments = Arc::new(list);
+        self
+    }
+
+    /// The same for a listener that only this machine can reach: requests must call it by a name of this
+    /// machine, which a page that leads here by another (DNS rebinding) cannot.
+    #[must_use]
+    pub const fn local_only(mut self, local_only: bool) -> Self {
+        self.local_only = local_only;
         self
     }
 }

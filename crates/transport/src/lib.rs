@@ -17,6 +17,7 @@ mod h1;
 mod h2;
 pub mod io;
 mod linger;
+pub mod loopback;
 mod pool;
 pub mod serve;
 mod stall;

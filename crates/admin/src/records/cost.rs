@@ -52,6 +52,8 @@ pub(crate) struct CostLine {
     requests: u64,
     /// Requests whose price is not known: they are not in `cost_usd`.
     unpriced: u64,
+    /// Requests of which tokens, and so the cost, were counted or estimated; by model: upstream calls.
+    estimated: u64,
     /// All prompt tokens.
     input_tokens: u64,
     /// All completion tokens.
@@ -84,6 +86,7 @@ fn line(row: CostRow) -> CostLine {
         group: row.group,
         requests: row.requests,
         unpriced: row.unpriced,
+        estimated: row.estimated,
         input_tokens: row.input_tokens,
         output_tokens: row.output_tokens,
         cost_usd: row.cost.into(),

@@ -223,8 +223,17 @@ impl From<&AttemptRecord> for AttemptDetail {
 
 impl From<Usage> for Tokens {
     fn from(usage: Usage) -> Self {
-        let Usage { input, cached_input, cache_write, output, reasoning, input_audio, output_audio, source, detail: _ } =
-            usage;
+        let Usage {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            input_audio,
+            output_audio,
+            source,
+            detail: _,
+        } = usage;
         let source = source.as_str().to_owned();
         Self { input, cached_input, cache_write, output, reasoning, input_audio, output_audio, source }
     }

@@ -90,8 +90,12 @@ pub(crate) struct RequestRow {
     input_tokens: u64,
     /// All completion tokens.
     output_tokens: u64,
+    /// Where the tokens come from: `reported`, `counted`, `estimated`, `unknown`.
+    usage_source: String,
     /// Null where no price is known.
     cost_usd: Option<Dollars>,
+    /// Tokens of some upstream call were counted or estimated, and so the cost is.
+    cost_estimated: bool,
     /// Whole duration.
     duration_us: u64,
     /// Time to first token.
@@ -165,7 +169,9 @@ fn row(summary: RecordSummary) -> RequestRow {
         attempts: summary.attempts,
         input_tokens: summary.input_tokens,
         output_tokens: summary.output_tokens,
+        usage_source: summary.usage_source,
         cost_usd: summary.cost.map(Dollars::from),
+        cost_estimated: summary.estimated,
         duration_us: summary.duration_us,
         first_token_us: summary.first_token_us,
         overhead_us: summary.overhead_us,

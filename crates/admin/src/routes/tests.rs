@@ -361,7 +361,7 @@ async fn pages_of_other_origins_are_refused() {
 async fn money_is_exact() {
     let mut admin = Admin::new();
     let cost = admin.get("/admin/v1/cost?by=model").await;
-    let expected = r#"{"cost":[{"group":"openai/gpt-4o-mini","requests":5,"unpriced":0,"input_tokens":5015,"output_tokens":250,"cost_usd":0.000750015}]}"#;
+    let expected = r#"{"cost":[{"group":"openai/gpt-4o-mini","requests":5,"unpriced":0,"estimated":0,"input_tokens":5015,"output_tokens":250,"cost_usd":0.000750015}]}"#;
     assert_eq!(cost.text, expected);
     let total = admin.get("/admin/v1/cost").await.json();
     assert_eq!(total["cost"][0]["group"], "total");
@@ -432,4 +432,32 @@ async fn hyper_serves_it() {
     let (served, text) = tokio::join!(connection, talk);
     served.unwrap();
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\nalive\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_listener_on_loopback_answers_to_names_of_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut router = router(state(folder.path(), Arc::default()).local_only(true));
+    let mut ask = async |host: Option<&str>, target: &str| {
+        let mut request = Request::get(target);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let response = router.call(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status.as_u16(), String::from_utf8(body.into()).unwrap())
+    };
+    for host in ["127.0.0.1:4181", "localhost:4181", "[::1]:4181"] {
+        assert_eq!(ask(Some(host), "/livez").await.0, 200, "{host}");
+    }
+    for (host, target) in [
+        (Some("evil.example:4181"), "/livez"),
+        (Some("127.0.0.1.nip.io"), "/metrics"),
+        (Some("localhost"), "http://evil.example/livez"),
+        (None, "/livez"),
+    ] {
+        let (status, text) = ask(host, target).await;
+        assert!(status == 403 && text.contains("forbidden_host"), "{host:?} {target}: {status} {text}");
+    }
 }
