@@ -10,7 +10,7 @@ use std::path::Path;
 const PREFIX: &str = "POINTSMAN__";
 
 /// All variables that configuration may read.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: HashMap<String, String>,
 }

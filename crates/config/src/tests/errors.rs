@@ -135,3 +135,20 @@ pointsman.yaml:7:3: the name `sim/c` would be read as a model of provider `sim`
 pointsman.yaml:10:22: another key has the same hash"
     );
 }
+
+#[test]
+fn the_two_planes_need_an_address_each() {
+    let world = World::new(&[]);
+    for (text, at) in [
+        ("server: { listen: '127.0.0.1:4181' }", "1:19"),
+        ("server: { listen: '127.0.0.1:5000', admin: '127.0.0.1:5000' }", "1:44"),
+        ("server: { listen: ['[::1]:5000', '127.0.0.1:5000'], admin: '0.0.0.0:5000' }", "1:60"),
+        ("server: { admin: '127.0.0.1:4180' }", "1:18"),
+    ] {
+        let errors = world.errors(text);
+        assert!(errors.contains(&format!("{at}: the data plane (127.0.0.1:")), "{text}: {errors}");
+        assert!(errors.contains("cannot share an address"), "{text}: {errors}");
+    }
+    world.sound("server: { listen: '127.0.0.1:0', admin: '127.0.0.1:0' }");
+    world.sound("server: { listen: '[::1]:5000', admin: '127.0.0.1:5000' }");
+}

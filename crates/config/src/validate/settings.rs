@@ -42,11 +42,20 @@ impl Checker<'_> {
 
     fn server(&mut self, raw: raw::Server, keys: bool) -> ServerSettings {
         let defaults = ServerSettings::default();
+        let listen_place = raw.listen.as_ref().and_then(|written| written.0.first()).map(|first| first.place);
         let listen = match raw.listen {
             Some(written) => self.listen(&written.0, keys),
             None => defaults.listen,
         };
+        let admin_place = raw.admin.as_ref().map(|written| written.place);
         let admin = raw.admin.and_then(|written| self.address(&written)).unwrap_or(defaults.admin);
+        if let (Some(place), Some(taken)) =
+            (admin_place.or(listen_place), listen.iter().find(|address| collide(**address, admin)))
+        {
+            let message =
+                format!("the data plane ({taken}) and the control plane ({admin}) cannot share an address");
+            self.cx.fail_hint::<()>(place, message, "give one of them another port");
+        }
         let max_body = raw.max_body.as_ref().map_or(defaults.max_body_bytes, |size| size.value.0);
         let max_in_flight = match &raw.max_in_flight {
             Some(size) => size.value.0,
@@ -186,6 +195,13 @@ impl Checker<'_> {
             },
         }
     }
+}
+
+/// Whether two listeners would want the same socket. Port 0 is any free one.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let (one, other) = (a.ip(), b.ip());
+    let all = one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified());
+    a.port() == b.port() && a.port() != 0 && (one == other || all)
 }
 
 /// `info` or `module::path=debug`.
