@@ -25,10 +25,22 @@ impl Closest {
 
     /// The `count` closest names, closest first, none of them less similar than `least` (0 to 1).
     pub(crate) fn find(&self, query: &str, count: usize, least: f64) -> Vec<Arc<str>> {
+        self.find_among(query, count, least, |_| true)
+    }
+
+    /// The same among the names that `may` lets through.
+    pub(crate) fn find_among(
+        &self,
+        query: &str,
+        count: usize,
+        least: f64,
+        may: impl Fn(&str) -> bool,
+    ) -> Vec<Arc<str>> {
         let query = truncate(query, MAX_QUERY).to_ascii_lowercase();
         let wanted = sketch(&query);
+        let allowed = self.names.iter().filter(|(_, name)| may(name));
         let mut shortlist: Vec<(u32, &Arc<str>)> =
-            self.names.iter().map(|(sketch, name)| (distance(wanted, *sketch), name)).collect();
+            allowed.map(|(sketch, name)| (distance(wanted, *sketch), name)).collect();
         if shortlist.len() > SHORTLIST {
             shortlist.select_nth_unstable(SHORTLIST);
             shortlist.truncate(SHORTLIST);

@@ -149,6 +149,23 @@ impl Resolver {
         self.closest.find(name, count, 0.0)
     }
 
+    /// `error` without the names that `may` refuses: what a caller is told who may not use everything.
+    #[must_use]
+    pub fn permitted(&self, error: ResolveError, may: impl Fn(&str) -> bool) -> ResolveError {
+        let name = match error {
+            ResolveError::Unknown { name, .. } => name,
+            ResolveError::Ambiguous { name, mut choices } => {
+                choices.retain(|choice| may(choice));
+                if !choices.is_empty() {
+                    return ResolveError::Ambiguous { name, choices };
+                }
+                name
+            }
+        };
+        let closest = self.closest.find_among(&name, CLOSEST, 0.0, may);
+        ResolveError::Unknown { name, closest, enable: None }
+    }
+
     pub(crate) fn route_node(&self, id: RouteId) -> Option<&Node> {
         self.routes.get(id.index()).map(|route| &route.node)
     }
