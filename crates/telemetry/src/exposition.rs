@@ -123,7 +123,7 @@ impl Series {
         for (sink, counters) in &*sinks {
             count(&mut family, &[(names::SINK, sink)], &counters.written)?;
         }
-        let help = "Request records in batches that a sink could not take whole";
+        let help = "Request records that a sink lost";
         let mut family = counters(encoder, names::RECORDS_FAILED, help)?;
         for (sink, counters) in &*sinks {
             count(&mut family, &[(names::SINK, sink)], &counters.failed)?;
