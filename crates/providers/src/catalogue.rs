@@ -5,6 +5,7 @@
 //! format is described in `docs/catalogue.md`; `scripts/derive_catalogue.py` writes it.
 
 mod class;
+pub mod date;
 mod entry;
 mod prices;
 mod search;
@@ -67,6 +68,14 @@ impl Catalogue {
         among.into_iter().filter(move |vendor| {
             vendor.catalogue.iter().any(|provider| search::exact(self.body(), provider, model).is_some())
         })
+    }
+
+    /// The entries that a name means as a person types it (see [`crate::names`]), of one provider or of
+    /// all: those that share the strictest key that any entry shares, sorted by provider and name. Reads
+    /// all names: for people, not for the request path.
+    #[must_use]
+    pub fn meant_by(&self, name: &str, provider: Option<&str>) -> Vec<CatalogueEntry> {
+        search::meant(self, name, provider)
     }
 
     /// The `count` usable models whose names are nearest to `name` (bare or `vendor/model`), nearest

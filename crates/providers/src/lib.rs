@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod classify;
+pub mod names;
 pub mod price;
 pub mod simulated;
 pub mod vendors;

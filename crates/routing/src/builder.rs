@@ -13,6 +13,7 @@ use crate::closest::Closest;
 use crate::error::{BuildError, BuildErrorKind};
 use crate::resolver::{Enable, Listed, Names, Resolver, Target};
 use crate::spec::{DeploymentId, NodeSpec, Place, ProviderId, RouteId};
+use crate::spelling::{Spelling, Spellings};
 
 /// Collects what a [`Resolver`] is made of. Providers come first, then deployments; routes and
 /// aliases may name each other in any order.
@@ -29,6 +30,7 @@ pub struct Builder {
     taken: Names<Named>,
     errors: Vec<BuildError>,
     answers_any_name: Option<ProviderId>,
+    spelling: Option<Spelling>,
     enable: Enable,
 }
 
@@ -58,6 +60,7 @@ impl Default for Builder {
             taken: Names::default(),
             errors: Vec::new(),
             answers_any_name: None,
+            spelling: None,
             enable: Box::new(|_| None),
         }
     }
@@ -113,6 +116,11 @@ impl Builder {
     /// Lets this provider answer every request for a name that nothing else has.
     pub fn answers_any_name(&mut self, provider: ProviderId) {
         self.answers_any_name = Some(provider);
+    }
+
+    /// Sets how names in another spelling find their model.
+    pub fn spelling(&mut self, spelling: Spelling) {
+        self.spelling = Some(spelling);
     }
 
     /// Sets what tells, for an unknown model, the environment variable that would enable it.
@@ -186,8 +194,16 @@ impl Builder {
             names.insert(Arc::clone(name), Target::Deployment(*id));
         }
         let offered = self.taken.keys().chain(self.full_names.keys()).cloned();
+        let mut has_listed = vec![false; self.provider_names.len()];
+        for listed in &self.deployments {
+            if let Some(has) = has_listed.get_mut(listed.provider.index()) {
+                *has = true;
+            }
+        }
         Resolver {
             closest: Closest::new(offered),
+            spellings: Spellings::new(self.spelling),
+            has_listed,
             names,
             providers: self.providers,
             open_ended: self.open_ended,

@@ -10,6 +10,7 @@ mod error;
 mod plan;
 mod resolver;
 mod spec;
+mod spelling;
 mod suffix;
 
 pub use builder::Builder;
@@ -17,4 +18,5 @@ pub use error::{BuildError, BuildErrorKind, ResolveError};
 pub use plan::{Candidate, Plan, Reason};
 pub use resolver::{DynamicDeployment, Known, Resolved, Resolver};
 pub use spec::{Branch, BranchSpec, DeploymentId, Node, NodeKind, NodeSpec, Place, ProviderId, RouteId};
+pub use spelling::{KEY_KINDS, Spelling};
 pub use suffix::KNOWN_SUFFIXES;

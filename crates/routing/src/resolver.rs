@@ -11,6 +11,7 @@ use crate::closest::{Closest, truncate};
 use crate::error::ResolveError;
 use crate::plan::{Candidate, Plan, Reason, Walk};
 use crate::spec::{DeploymentId, Node, ProviderId, RouteId};
+use crate::spelling::Spellings;
 use crate::suffix::{self, KNOWN_SUFFIXES};
 
 /// How many close names an error offers.
@@ -35,6 +36,9 @@ pub struct Resolver {
     pub(crate) ambiguous: Vec<SmallVec<[DeploymentId; 4]>>,
     pub(crate) answers_any_name: Option<ProviderId>,
     pub(crate) closest: Closest,
+    pub(crate) spellings: Spellings,
+    /// Whether a provider has deployments that are listed.
+    pub(crate) has_listed: Vec<bool>,
     pub(crate) enable: Enable,
 }
 
@@ -97,7 +101,8 @@ pub struct DynamicDeployment<'a> {
 
 impl Resolver {
     /// What `name` leads to: `provider/model` where the first segment is a configured provider,
-    /// else a route, an alias, or a model name that only one provider has.
+    /// else a route, an alias, or a model name that only one provider has; else one of these in another
+    /// spelling.
     ///
     /// # Errors
     /// Where nothing, or more than one model, has this name.
@@ -109,10 +114,28 @@ impl Resolver {
         if let Some((first, model)) = name.split_once('/')
             && let Some(&provider) = self.providers.get(first)
         {
+            if self.has_listed.get(provider.index()) == Some(&true)
+                && let [id] = *self.spellings.within(&self.deployments, provider, model)
+                && let Some(known) = self.respelt(id)
+            {
+                return Ok(Resolved::Known(known));
+            }
             return match self.is_open_ended(provider) && !model.is_empty() {
                 true => Ok(Resolved::Dynamic(DynamicDeployment { provider, model })),
                 false => Err(self.unknown(name)),
             };
+        }
+        match *self.spellings.meant(&self.deployments, name) {
+            [] => {}
+            [id] => {
+                if let Some(known) = self.respelt(id) {
+                    return Ok(Resolved::Known(known));
+                }
+            }
+            ref ids => {
+                let choices = ids.iter().filter_map(|id| self.full_name(*id).cloned()).collect();
+                return Err(ResolveError::Ambiguous { name: truncate(name, MAX_ECHO).into(), choices });
+            }
         }
         match self.answers_any_name {
             Some(provider) if !name.is_empty() => {
@@ -180,6 +203,12 @@ impl Resolver {
 
     fn is_open_ended(&self, provider: ProviderId) -> bool {
         self.open_ended.get(provider.index()).copied().unwrap_or(false)
+    }
+
+    /// A deployment that was named in another spelling, under its own name.
+    fn respelt(&self, id: DeploymentId) -> Option<Known<'_>> {
+        let name = self.full_name(id)?;
+        Some(Known { resolver: self, name, target: KnownTarget::Deployment(id) })
     }
 
     fn known<'a>(&'a self, name: &'a Arc<str>, target: Target) -> Result<Known<'a>, ResolveError> {

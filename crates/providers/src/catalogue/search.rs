@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::entry::Twin;
 use super::{Catalogue, CatalogueEntry};
+use crate::names;
 use crate::vendors::{Support, Vendor, vendors};
 
 /// Names longer than this are not compared: no model has one, and distance costs their length.
@@ -88,6 +89,46 @@ fn block_from(
         .lines()
         .take_while(move |line| key(line).0 == provider && key(line).1.starts_with(&prefix))
         .filter_map(move |line| CatalogueEntry::parse(line).or_else(|| exact(body, key(line).0, key(line).1)))
+}
+
+/// See [`Catalogue::meant_by`].
+pub(super) fn meant(catalogue: &Catalogue, name: &str, provider: Option<&str>) -> Vec<CatalogueEntry> {
+    let typed = names::typed(name);
+    let words = typed.words.as_deref();
+    if typed.squeezed.is_empty() {
+        return Vec::new();
+    }
+    let mut best = (usize::MAX, Vec::new());
+    let body = provider.map_or(catalogue.body(), |provider| block(catalogue.body(), provider));
+    for line in body.lines() {
+        let (provider, listed) = key(line);
+        let keys = names::keys(listed);
+        let levels = [
+            keys.squeezed == typed.squeezed,
+            words.is_some() && keys.bare == typed.squeezed,
+            Some(&*keys.words) == words,
+            Some(&*keys.undated) == words,
+            Some(&*keys.family) == words,
+        ];
+        let Some(level) = levels.iter().position(|shared| *shared) else { continue };
+        if level > best.0 {
+            continue;
+        }
+        if let Some(entry) = exact(catalogue.body(), provider, listed) {
+            if level < best.0 {
+                best = (level, Vec::new());
+            }
+            // A twin leads to an entry that is there already.
+            if !best
+                .1
+                .iter()
+                .any(|other: &CatalogueEntry| (other.provider, other.model) == (entry.provider, entry.model))
+            {
+                best.1.push(entry);
+            }
+        }
+    }
+    best.1
 }
 
 /// The usable models nearest to `name` by edit distance, then by vendor order and name.

@@ -161,6 +161,30 @@ fn suggestions_are_near_and_name_their_vendor() {
 }
 
 #[test]
+fn well_known_models_are_found_under_the_names_that_people_type() {
+    for (name, provider, model, usd) in [
+        ("GPT-5", "openai", "gpt-5", Some(11_250_000_000)),
+        ("Claude 4 Opus", "bedrock", "anthropic.claude-opus-4-20250514-v1:0", Some(90_000_000_000)),
+        ("Gemini 2.5 Flash Lite", "gemini", "gemini-2.5-flash-lite", Some(500_000_000)),
+        ("Llama 4", "sambanova", "Llama-4-Maverick-17B-128E-Instruct", Some(2_430_000_000)),
+        ("DeepSeek V3", "together_ai", "deepseek-ai/DeepSeek-V3", Some(2_500_000_000)),
+        ("Qwen2.5-Coder-32B", "together_ai", "Qwen/Qwen2.5-Coder-32B-Instruct", Some(1_600_000_000)),
+        ("Phi-4", "azure_ai", "Phi-4", Some(625_000_000)),
+        ("phi 4", "deepinfra", "microsoft/phi-4", Some(210_000_000)),
+        ("Llama 4", "meta_llama", "Llama-4-Maverick-17B-128E-Instruct-FP8", None),
+    ] {
+        let found = catalogue().meant_by(name, Some(provider));
+        let models: Vec<_> = found.iter().map(|entry| entry.model).collect();
+        assert!(models.contains(&model), "{name}: {models:?}");
+        assert_eq!(price_of(provider, model).map(Money::nanos), usd, "{name} {model}");
+        let everywhere = catalogue().meant_by(name, None);
+        assert!(everywhere.iter().any(|entry| entry.price.is_some()), "{name}: {everywhere:?}");
+    }
+    assert!(catalogue().meant_by("no such model", None).is_empty());
+    assert!(catalogue().meant_by("", None).is_empty());
+}
+
+#[test]
 fn a_provider_block_is_its_own_lines() {
     let groq: Vec<_> = catalogue().of("groq").map(|entry| entry.provider).collect();
     assert!(groq.len() > 3 && groq.iter().all(|provider| *provider == "groq"));
