@@ -8,10 +8,12 @@ pub mod catalogue;
 pub mod classify;
 pub mod names;
 pub mod price;
+pub mod protocol;
 pub mod simulated;
 pub mod vendors;
 
 pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Class, Mode, Suggestion, catalogue};
 pub use classify::{ErrorInfo, classify, classify_body_error, parse_retry_after};
 pub use price::{PriceError, PriceList, Prices, Scale, Tier, Units};
+pub use protocol::{Call, Protocol};
 pub use vendors::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};
