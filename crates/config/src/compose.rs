@@ -103,6 +103,8 @@ pub fn prepare(
     naming::aliases(&mut builder, root.aliases.0, &mut places);
     let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places, &providers)).ok();
 
+    let names: Vec<_> = providers.iter().map(|prepared| &prepared.name).collect();
+    let key_rules = check.key_rules(&root.keys.0.sound, &names);
     let keys = Keys::new(check.keys(root.keys.0.sound, resolver.as_ref(), &mut warnings));
     cx.finish()?;
     let Some(resolver) = resolver else { return Err(failure(&mut cx)) };
@@ -123,6 +125,7 @@ pub fn prepare(
         files,
         egresses,
         keys: Arc::new(keys) as Arc<dyn KeyDirectory>,
+        key_rules,
         price_version: pricing.version(),
         warnings,
         pricing,

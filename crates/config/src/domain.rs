@@ -2,12 +2,14 @@
 
 mod deployment;
 mod keys;
+mod pass_through;
 mod provider;
 mod route;
 mod settings;
 
 pub use deployment::{Deployment, Slot};
 pub use keys::{Key, Keys};
+pub use pass_through::{KeyRule, KeyRules, PathRule, PatternError, is_plain_segment};
 pub use provider::{Provider, ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
 pub use route::{OnDisconnect, RouteOptions, TimeoutOverrides};
 pub use settings::{

@@ -4,6 +4,7 @@
 mod exporter;
 mod network;
 mod node;
+mod pass_through;
 mod provider;
 mod secret;
 mod server;
@@ -11,6 +12,7 @@ mod server;
 pub(crate) use exporter::{Batch, Exporter, ExporterKind, Telemetry};
 pub(crate) use network::{CaFile, ProviderHttp2, Proxy, Upstreams};
 pub(crate) use node::{Retry, Route, RouteOptions, number};
+pub(crate) use pass_through::{KeyRule, Method, PathRule};
 pub(crate) use provider::{Header, Kind, Models, Provider};
 pub(crate) use secret::Secret;
 pub(crate) use server::{AuthFailures, Data, Disconnect, Discovery, Format, Http2, Key, Log, Server, Tls};

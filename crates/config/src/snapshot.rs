@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pointsman_core::{KeyDirectory, ModelRef};
-use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolver, RouteId};
+use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolved, Resolver, RouteId};
 use pointsman_transport::egress::Egresses;
 use pointsman_transport::tls::server::ServerIdentity;
 
 use crate::compose::Pricing;
-use crate::domain::{Deployment, Provider, RouteOptions, Settings};
+use crate::domain::{Deployment, KeyRules, Provider, RouteOptions, Settings};
 
 /// Deployments of models that no list holds, kept for their next use. Beyond, they are made for each
 /// request anew: names come from callers.
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub egresses: Arc<Egresses>,
     /// Client keys.
     pub keys: Arc<dyn KeyDirectory>,
+    /// What keys may call besides what is served.
+    pub key_rules: KeyRules,
     /// The version of the price list.
     pub price_version: u32,
     /// What is odd but no error, ready to be logged.
@@ -73,6 +75,29 @@ impl Snapshot {
     #[must_use]
     pub fn route(&self, id: Option<RouteId>) -> &Arc<RouteOptions> {
         id.and_then(|id| self.routes.get(id.index())).unwrap_or(&self.no_route)
+    }
+
+    /// Whether any path that is not served is let through for anybody.
+    #[must_use]
+    pub fn passes_through(&self) -> bool {
+        !self.key_rules.is_empty() || self.routes.iter().any(|route| !route.pass_through.is_empty())
+    }
+
+    /// A provider's deployment where no model was named: `stand_in` takes the name's place in records.
+    #[must_use]
+    pub fn any_model(&self, provider: &str, stand_in: &str) -> Option<Arc<Deployment>> {
+        let position = self.providers.iter().position(|known| &*known.name == provider)?;
+        let provider = ProviderId(u32::try_from(position).ok()?);
+        self.dynamic(DynamicDeployment { provider, model: stand_in })
+    }
+
+    /// A provider's deployment of this model: the configured one, or one that is made now.
+    #[must_use]
+    pub fn deployment_of(&self, provider: &str, model: &str) -> Option<Arc<Deployment>> {
+        match self.resolver.resolve(&format!("{provider}/{model}")).ok()? {
+            Resolved::Known(known) => self.deployment(known.deployment()?).cloned(),
+            Resolved::Dynamic(dynamic) => self.dynamic(dynamic),
+        }
     }
 
     /// The deployment of a model that no list holds. The first thousand are kept.

@@ -3,6 +3,7 @@
 mod egress;
 mod exporters;
 mod keys;
+mod pass_through;
 mod providers;
 mod routes;
 mod secrets;

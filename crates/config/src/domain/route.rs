@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pointsman_resilience::RetryPolicy;
 
-use super::Timeouts;
+use super::{PathRule, Timeouts};
 
 /// What happens to the upstream call when the client hangs up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct RouteOptions {
     pub timeouts: TimeoutOverrides,
     /// How often and how fast to try again.
     pub retry: RetryPolicy,
+    /// Paths that no handler serves and that go to the route's providers.
+    pub pass_through: Box<[PathRule]>,
 }
 
 impl Default for RouteOptions {
@@ -67,6 +69,7 @@ impl Default for RouteOptions {
             store_bodies: false,
             timeouts: TimeoutOverrides::default(),
             retry: RetryPolicy::default(),
+            pass_through: Box::default(),
         }
     }
 }

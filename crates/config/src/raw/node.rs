@@ -7,12 +7,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use pointsman_routing::{BranchSpec, NodeKind, NodeSpec};
 
 use crate::decode::{Context, Decode, Span, section};
-use crate::raw::Disconnect;
+use crate::raw::{Disconnect, PathRule};
 use crate::yaml::{Entry, Node, Place, Spanned, Value};
 
 /// The keys that make a node; exactly one of them must be there.
 const NODE_KEYS: [&str; 4] = ["model", "route", "first", "split"];
-const OPTION_KEYS: [&str; 4] = ["on_disconnect", "store_bodies", "timeouts", "retry"];
+const OPTION_KEYS: [&str; 5] = ["on_disconnect", "store_bodies", "timeouts", "retry", "pass_through"];
 const NODE_HINT: &str = "a node is a name, or has exactly one of `model`, `route`, `first` and `split`";
 
 /// Declares an enum whose variants are words.
@@ -65,6 +65,8 @@ section! {
         timeouts: Option<RouteTimeouts>,
         /// How often and how fast to try again.
         retry: Option<Retry>,
+        /// Paths that no handler serves and that go to the route's providers.
+        pass_through: Option<Vec<PathRule>>,
     }
 }
 

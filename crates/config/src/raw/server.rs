@@ -1,6 +1,7 @@
 //! Sections of the process itself, and client keys.
 
 use crate::decode::{ByteSize, OneOrMany, Span, section};
+use crate::raw::KeyRule;
 use crate::raw::node::words;
 use crate::yaml::Spanned;
 
@@ -138,6 +139,8 @@ section! {
         sha256: Spanned<String>,
         /// Models, routes and aliases that the key may name; absent: all.
         models: Option<Vec<Spanned<String>>>,
+        /// Paths that no handler serves and that the key may call.
+        pass_through: Option<Vec<KeyRule>>,
         /// Who pays.
         organisation: Option<String>,
         /// Who pays, more closely.

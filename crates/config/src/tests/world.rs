@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use pointsman_core::Operation;
 use pointsman_resilience::FailurePolicy;
 
@@ -189,4 +190,36 @@ fn wrong_keys_have_a_limit_that_can_be_set() {
     assert_eq!(limit("server: { auth_failures: { max: 0, window: 5m } }"), policy(0, 300));
     let errors = World::new(&[]).errors("server: { auth_failures: { window: 0s, limit: 3 } }");
     assert!(errors.contains("unknown key `limit`") && errors.contains("a limit of 0"), "{errors}");
+}
+
+#[test]
+fn paths_are_let_through_for_keys_and_routes() {
+    let hash = "1".repeat(64);
+    let world = World::new(&[]);
+    let text = format!(
+        "providers: {{ a: {{ base_url: 'http://a/v1' }} }}
+routes: {{ r: {{ model: a/m, pass_through: [{{ methods: POST, path: /v1/responses }}] }} }}
+keys:
+  - id: k
+    sha256: '{hash}'
+    pass_through:
+      - {{ provider: a, methods: [GET, DELETE], path: '/v1/vector_stores/**' }}
+"
+    );
+    let snapshot = world.sound(&text);
+    assert!(snapshot.passes_through() && !world.sound("routes: { r: sim/x }").passes_through());
+    let [rule] = snapshot.key_rules.of(Some("k")) else { panic!("one rule") };
+    assert_eq!((&*rule.provider, &**rule.rule.pattern()), ("a", "/v1/vector_stores/**"));
+    assert!(rule.rule.matches(&Method::DELETE, "/v1/vector_stores/vs_1"));
+    assert!(!rule.rule.matches(&Method::POST, "/v1/vector_stores/vs_1"));
+    assert!(snapshot.key_rules.of(None).is_empty() && snapshot.key_rules.of(Some("x")).is_empty());
+    assert!(snapshot.routes[0].pass_through[0].matches(&Method::POST, "/v1/responses"));
+    assert_eq!(snapshot.deployment_of("a", "x").unwrap().name.as_ref(), "a/x");
+    let report = world.errors(&text.replace("provider: a", "provider: b"));
+    assert!(report.contains("7:21: there is no provider `b`"), "{report}");
+    let report = world.errors(&text.replace("[GET, DELETE]", "[GET, FETCH]"));
+    assert!(report.contains("7:39: `FETCH` is none of GET, POST, PUT, PATCH, DELETE"), "{report}");
+    let report = world.errors(&text.replace("[GET, DELETE]", "[]").replace("/v1/responses", "/v1/../admin"));
+    assert!(report.contains("a rule without methods lets nothing through"), "{report}");
+    assert!(report.contains("`/v1/../admin` is no pattern of a path: a segment is `*`"), "{report}");
 }

@@ -34,6 +34,7 @@ impl Checker<'_> {
             store_bodies: raw.store_bodies.unwrap_or(defaults.store_bodies),
             timeouts,
             retry,
+            pass_through: self.path_rules(raw.pass_through.as_deref().unwrap_or_default()),
         })
     }
 
