@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::{fs, panic};
 
-use pointsman_wire::fuzzing::{check_multipart, check_probe, check_splice, check_sse};
+use pointsman_wire::fuzzing::{check_frames, check_multipart, check_probe, check_splice, check_sse};
 
 #[test]
 fn multipart() {
