@@ -57,12 +57,27 @@ pub struct Quirks {
     pub drops: Vec<Cow<'static, str>>,
     /// Top-level fields that it calls otherwise.
     pub renames: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    /// OpenAI chat: members that it understands beyond its inventor's. Known are `top_k`, `min_p`,
+    /// `repetition_penalty`, `reasoning` (OpenRouter's object), `thinking` (an object with a `type`),
+    /// `enable_thinking`, `reasoning_content` (of earlier turns), `cache_control` and `video_url`.
+    pub extras: Vec<Cow<'static, str>>,
 }
 
 impl Quirks {
     /// None.
-    pub const NONE: Self =
-        Self { old_max_tokens: false, no_developer_role: false, drops: Vec::new(), renames: Vec::new() };
+    pub const NONE: Self = Self {
+        old_max_tokens: false,
+        no_developer_role: false,
+        drops: Vec::new(),
+        renames: Vec::new(),
+        extras: Vec::new(),
+    };
+
+    /// Whether this provider understands a member that its dialect's inventor does not have.
+    #[must_use]
+    pub fn takes(&self, extra: &str) -> bool {
+        self.extras.iter().any(|known| known == extra)
+    }
 
     /// What this provider calls a top-level field of its dialect; `None` where it refuses it.
     #[must_use]
