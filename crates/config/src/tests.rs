@@ -1,5 +1,7 @@
 //! The whole path, from text to snapshot.
 
+mod classes;
+mod dialects;
 mod egress;
 mod errors;
 mod exporters;

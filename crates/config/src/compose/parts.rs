@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use http::Uri;
-use pointsman_core::Operation;
-use pointsman_providers::{simulated, vendors};
+use pointsman_core::{Dialect, Operation};
+use pointsman_providers::{Call, Protocol, simulated, vendors};
 use pointsman_routing::{Resolved, Resolver};
 use pointsman_transport::egress::{Egress, Egresses};
 use pointsman_transport::guard::Reach;
 use pointsman_transport::{Upstream, UpstreamConfig, Upstreams};
+use pointsman_wire::neutral::Quirks;
 
 use crate::compose::{Input, Pricing};
 use crate::decode::Named;
@@ -153,7 +154,15 @@ fn upstream(
     {
         return check.cx.fail(spec.base_url_place, refused.to_string());
     }
-    let target = |operation: Operation| upstream.target(operation.openai_path());
+    let protocol = match spec.kind {
+        ProviderKind::Api(protocol) => protocol,
+        ProviderKind::Simulated => Protocol::OpenAi,
+    };
+    let target = |operation: Operation| {
+        let dialect = Dialect::OpenAiChat;
+        let call = Call { dialect, operation, model: "", streamed: false, api_version: None };
+        upstream.target(&protocol.path(&call))
+    };
     let targets: Result<Vec<Uri>, _> = Operation::ALL.into_iter().map(target).collect();
     match targets.map(Targets::try_from) {
         Ok(Ok(targets)) => Some((upstream, targets)),
@@ -162,7 +171,15 @@ fn upstream(
 }
 
 fn provider(spec: ProviderSpec, upstream: Arc<Upstream>, targets: Targets) -> Provider {
+    let dialects = match spec.kind {
+        _ if !spec.dialects.is_empty() => spec.dialects,
+        ProviderKind::Api(protocol) => protocol.dialects().to_vec(),
+        ProviderKind::Simulated => Protocol::OpenAi.dialects().to_vec(),
+    };
     Provider {
+        dialects: dialects.into(),
+        api_version: spec.api_version,
+        quirks: Arc::new(Quirks::NONE),
         name: spec.name,
         kind: spec.kind,
         vendor: spec.vendor.map(|vendor| vendor.name),

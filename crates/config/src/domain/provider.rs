@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use pointsman_core::Operation;
+use pointsman_core::{Dialect, Operation};
+use pointsman_providers::{Call, Protocol};
 use pointsman_transport::Upstream;
+use pointsman_wire::neutral::Quirks;
 
 /// The base URL of the simulated provider. The name cannot exist (RFC 2606): the gateway's connector
 /// answers for it in memory, and nothing ever leaves the machine.
@@ -15,8 +17,8 @@ pub const SIMULATED_BASE_URL: &str = "http://simulated.invalid/v1";
 /// Which protocol a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
-    /// OpenAI's API, as spoken by most vendors and engines.
-    OpenAi,
+    /// A vendor's or engine's API.
+    Api(Protocol),
     /// Built in; answers any model name.
     Simulated,
 }
@@ -76,8 +78,14 @@ pub struct Provider {
     pub upstream: Arc<Upstream>,
     /// As configured, without a slash at its end; for display.
     pub base_url: Arc<str>,
-    /// The request target of every operation, by the order of [`Operation::ALL`].
+    /// The request target of every operation in OpenAI's dialect, by the order of [`Operation::ALL`].
     pub(crate) targets: [Uri; Operation::ALL.len()],
+    /// The dialects of chat that it understands; the first is the one to convert to. Never empty.
+    pub dialects: Box<[Dialect]>,
+    /// Azure's `api-version`.
+    pub api_version: Option<Arc<str>>,
+    /// In what it differs from its dialect's inventor.
+    pub quirks: Arc<Quirks>,
     /// The header that carries the key.
     pub auth_header: HeaderName,
     /// One complete, sensitive header value per key; empty where none is needed.
@@ -99,7 +107,43 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The request target of an operation.
+    /// The protocol; that of OpenAI where answers are made up.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        match self.kind {
+            ProviderKind::Api(protocol) => protocol,
+            ProviderKind::Simulated => Protocol::OpenAi,
+        }
+    }
+
+    /// What to speak with it for a client that speaks `client`: the same, if it can.
+    #[must_use]
+    pub fn dialect_for(&self, client: Dialect) -> Dialect {
+        match self.dialects.first() {
+            Some(&first) if !self.dialects.contains(&client) => first,
+            _ => client,
+        }
+    }
+
+    /// The request target of one call, in whatever dialect.
+    #[must_use]
+    pub fn call_target(
+        &self,
+        dialect: Dialect,
+        operation: Operation,
+        model: &str,
+        streamed: bool,
+    ) -> Option<Uri> {
+        let protocol = self.protocol();
+        if dialect == Dialect::OpenAiChat && !protocol.model_in_path() {
+            return Some(self.target(operation).clone());
+        }
+        let api_version = self.api_version.as_deref();
+        let call = Call { dialect, operation, model, streamed, api_version };
+        self.upstream.target(&protocol.path(&call)).ok()
+    }
+
+    /// The request target of an operation in OpenAI's dialect, without a model.
     #[must_use]
     pub const fn target(&self, operation: Operation) -> &Uri {
         &self.targets[operation.index()]
@@ -127,6 +171,9 @@ impl Provider {
             && self.source == other.source
             && Arc::ptr_eq(&self.upstream, &other.upstream)
             && self.base_url == other.base_url
+            && self.dialects == other.dialects
+            && self.api_version == other.api_version
+            && self.quirks == other.quirks
             && self.auth_header == other.auth_header
             && self.auth == other.auth
             && self.headers == other.headers

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use pointsman_core::Dialect;
+use pointsman_providers::Protocol;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Context, Decode, Named, OneOrMany, Span, section};
@@ -15,6 +17,11 @@ section! {
     pub(crate) struct Provider {
         /// The protocol; `openai` for every OpenAI-compatible server.
         kind: Option<Kind>,
+        /// The dialects of chat that the server understands, where it has more than its protocol's; the
+        /// first is the one to convert to.
+        dialects: Option<OneOrMany<DialectWord>>,
+        /// Azure's `api-version`; without one, its `/openai/v1` paths are used.
+        api_version: Option<Spanned<String>>,
         /// The vendor or engine whose presets and prices apply, where the name does not say so.
         vendor: Option<Spanned<String>>,
         /// Where the API is: `https://host/v1`, without `/chat/completions`.
@@ -66,8 +73,61 @@ words! {
     pub(crate) enum Kind {
         /// OpenAI's API.
         Openai = "openai",
+        /// OpenAI's API, chats through `/responses`.
+        OpenaiResponses = "openai-responses",
+        /// Azure OpenAI.
+        Azure = "azure",
+        /// Anthropic's API.
+        Anthropic = "anthropic",
+        /// Google's Gemini API.
+        Gemini = "gemini",
+        /// Ollama's own API.
+        Ollama = "ollama",
         /// Built in: made-up answers, for trying things out.
         Simulated = "simulated",
+    }
+}
+
+words! {
+    /// A dialect of chat.
+    pub(crate) enum DialectWord {
+        /// `POST /v1/chat/completions`
+        OpenaiChat = "openai-chat",
+        /// `POST /v1/responses`
+        OpenaiResponses = "openai-responses",
+        /// `POST /v1/messages`
+        Anthropic = "anthropic",
+        /// `POST /v1beta/models/{model}:generateContent`
+        Gemini = "gemini",
+        /// `POST /api/chat`
+        Ollama = "ollama",
+    }
+}
+
+impl From<DialectWord> for Dialect {
+    fn from(word: DialectWord) -> Self {
+        match word {
+            DialectWord::OpenaiChat => Self::OpenAiChat,
+            DialectWord::OpenaiResponses => Self::OpenAiResponses,
+            DialectWord::Anthropic => Self::Anthropic,
+            DialectWord::Gemini => Self::Gemini,
+            DialectWord::Ollama => Self::Ollama,
+        }
+    }
+}
+
+impl Kind {
+    /// The protocol; `None` where answers are made up.
+    pub(crate) const fn protocol(self) -> Option<Protocol> {
+        Some(match self {
+            Self::Openai => Protocol::OpenAi,
+            Self::OpenaiResponses => Protocol::OpenAiResponses,
+            Self::Azure => Protocol::Azure,
+            Self::Anthropic => Protocol::Anthropic,
+            Self::Gemini => Protocol::Gemini,
+            Self::Ollama => Protocol::Ollama,
+            Self::Simulated => return None,
+        })
     }
 }
 

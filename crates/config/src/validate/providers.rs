@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
-use pointsman_providers::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};
+use pointsman_core::Dialect;
+use pointsman_providers::{AuthStyle, Engine, Protocol, Support, Vendor, engines, vendor, vendors};
 
 use super::{Checker, Way};
 use crate::decode::similar;
@@ -18,6 +19,8 @@ pub(crate) struct ProviderSpec {
     pub(crate) kind: ProviderKind,
     pub(crate) vendor: Option<&'static Vendor>,
     pub(crate) source: ProviderSource,
+    pub(crate) dialects: Vec<Dialect>,
+    pub(crate) api_version: Option<Arc<str>>,
     pub(crate) base_url: String,
     pub(crate) base_url_place: Place,
     pub(crate) auth_header: HeaderName,
@@ -59,7 +62,9 @@ impl ProviderSpec {
         Self {
             name: name.into(),
             place: Place::default(),
-            kind: ProviderKind::OpenAi,
+            kind: ProviderKind::Api(Protocol::OpenAi),
+            dialects: Vec::new(),
+            api_version: None,
             vendor: None,
             source,
             base_url: base_url.trim_end_matches('/').to_owned(),
@@ -75,6 +80,22 @@ impl ProviderSpec {
             local: false,
             open_ended: true,
             models: Vec::new(),
+        }
+    }
+
+    /// Makes it speak this protocol. A base URL of the OpenAI-compatible side leads to the native one.
+    pub(crate) fn speaks(&mut self, protocol: Protocol) {
+        let other_side = match protocol {
+            Protocol::Gemini => "/openai",
+            Protocol::Ollama => "/v1",
+            _ => "",
+        };
+        if let Some(native) = self.base_url.strip_suffix(other_side) {
+            self.base_url.truncate(native.len());
+        }
+        self.kind = ProviderKind::Api(protocol);
+        for &(name, value) in protocol.headers() {
+            self.headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
         }
     }
 
@@ -117,7 +138,7 @@ impl Checker<'_> {
         self.provider_name(name);
         let mut spec = match raw.kind {
             Some(raw::Kind::Simulated) => ProviderSpec::simulated(&name.value, ProviderSource::Config),
-            Some(raw::Kind::Openai) | None => self.openai(name, &raw)?,
+            _ => self.api(name, &raw)?,
         };
         spec.place = name.place;
         spec.way = self.way_of_one(&raw, &spec.base_url);
@@ -161,7 +182,7 @@ impl Checker<'_> {
         }
     }
 
-    fn openai(&mut self, name: &Spanned<String>, raw: &raw::Provider) -> Option<ProviderSpec> {
+    fn api(&mut self, name: &Spanned<String>, raw: &raw::Provider) -> Option<ProviderSpec> {
         let preset = self.preset(name, raw)?;
         let source = ProviderSource::Config;
         let mut spec = match (&raw.base_url, preset) {
@@ -192,6 +213,7 @@ impl Checker<'_> {
             let hint = "leave `/chat/completions` out: operations are appended";
             self.cx.fail_hint::<()>(url.place, "not a base URL but that of one operation", hint);
         }
+        let chosen = raw.kind.and_then(raw::Kind::protocol);
         let auth = match preset {
             Preset::Vendor(vendor) => {
                 spec.vendor = Some(vendor);
@@ -205,8 +227,29 @@ impl Checker<'_> {
             }
             Preset::None => AuthStyle::Bearer,
         };
+        let auth = chosen.map_or(auth, Protocol::auth);
+        if let Some(protocol) = chosen {
+            spec.speaks(protocol);
+        }
+        if let Some(words) = &raw.dialects {
+            spec.dialects = words.0.iter().map(|&word| word.into()).collect();
+        }
+        spec.api_version = raw.api_version.as_ref().and_then(|version| self.api_version(version, chosen));
         self.credentials(name, raw, auth, &mut spec);
         Some(spec)
+    }
+
+    fn api_version(&mut self, version: &Spanned<String>, kind: Option<Protocol>) -> Option<Arc<str>> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        if kind != Some(Protocol::Azure) {
+            let message = "`api_version` is for Azure OpenAI only";
+            return self.cx.fail_hint(version.place, message, "leave it out, or write `kind: azure`");
+        }
+        if version.value.is_empty() || !version.value.chars().all(allowed) {
+            let message = format!("`{}` is no version of Azure's API", shorten(&version.value));
+            return self.cx.fail_hint(version.place, message, "write a date such as `2024-10-21`");
+        }
+        Some(version.value.as_str().into())
     }
 
     fn preset(&mut self, name: &Spanned<String>, raw: &raw::Provider) -> Option<Preset> {

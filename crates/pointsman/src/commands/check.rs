@@ -2,6 +2,7 @@
 //! [`live`]: do the keys work?
 
 mod live;
+mod paths;
 mod verdict;
 
 use std::fmt::Write as _;
@@ -21,12 +22,14 @@ pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
     let sources = Sources::read(&args.config)?;
     if !args.live {
         let snapshot = sources.prepare(&[], &world::offline(), None)?;
+        paths::check(&snapshot.settings)?;
         output::print(&summary(&sources, &snapshot))?;
         return Ok(ExitCode::SUCCESS);
     }
     let upstreams = world::online()?;
     world::runtime()?.block_on(async {
         let snapshot = sources.discover(&upstreams).await?;
+        paths::check(&snapshot.settings)?;
         output::print(&summary(&sources, &snapshot))?;
         live::run(&snapshot).await
     })
@@ -107,7 +110,7 @@ fn source(source: &ProviderSource) -> String {
 
 fn base_url(provider: &Provider) -> String {
     match provider.kind {
-        ProviderKind::OpenAi => provider.base_url.to_string(),
+        ProviderKind::Api(_) => provider.base_url.to_string(),
         ProviderKind::Simulated => "none: answers are made up".into(),
     }
 }

@@ -59,7 +59,7 @@ impl ConfigWorld for Live {
     }
 
     fn load(&self, why: &str) -> Result<u64, String> {
-        self.0.try_reload(why).map_err(|failure| failure.to_string())
+        self.0.apply(why).map_err(|failure| failure.to_string())
     }
 
     fn generation(&self) -> u64 {
@@ -125,6 +125,7 @@ fn state(token: AdminToken, watched: &Watched<'_>) -> Result<AdminState, Failure
     let setup = SetUp::new(Arc::new(Live(watched.world.clone())), audit, &data.dir, clock);
     let world = watched.world.clone();
     let state = AdminState::new(token, watched.metrics.clone(), status, readiness)
+        .local_only(watched.settings.server.admin.ip().to_canonical().is_loopback())
         .with_setup(setup)
         .with_tail(watched.tail.clone())
         .with_deployments(move || deployments(&world.current().load()));
@@ -145,7 +146,7 @@ fn describe(snapshot: &Snapshot, uptime: Duration, in_flight: i64) -> Status {
     let providers = snapshot.providers.iter().map(|provider| ProviderStatus {
         name: provider.name.to_string(),
         kind: match provider.kind {
-            ProviderKind::OpenAi => "openai",
+            ProviderKind::Api(protocol) => protocol.as_str(),
             ProviderKind::Simulated => "simulated",
         },
         source: match &provider.source {
