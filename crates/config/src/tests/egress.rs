@@ -100,6 +100,25 @@ fn exporters_go_the_way_of_all_until_the_next_start() {
 }
 
 #[test]
+fn http2_is_the_servers_choice_unless_a_provider_says_otherwise() {
+    let text = "providers:
+  usual: { base_url: 'https://10.0.0.1/v1' }
+  old: { base_url: 'https://10.0.0.1/v1', http2: never }
+  auto: { base_url: 'https://10.0.0.1/v1', http2: auto }
+  plain: { base_url: 'http://10.0.0.1/v1' }
+  known: { base_url: 'http://10.0.0.1/v1', http2: prior_knowledge }
+";
+    let world = World::new(&[]);
+    let snapshot = world.sound(text);
+    assert!(same_upstream(&snapshot, "usual", "auto"));
+    assert!(!same_upstream(&snapshot, "usual", "old"));
+    assert!(!same_upstream(&snapshot, "plain", "known"));
+    let without = world.sound(&format!("upstreams: {{ http2: never }}\n{text}"));
+    assert!(same_upstream(&without, "usual", "old"));
+    assert!(!same_upstream(&without, "usual", "auto"));
+}
+
+#[test]
 fn faults_of_ways_are_told_at_their_place() {
     let errors = World::new(&[("HTTP_PROXY", "socks5://x")]).errors(
         "upstreams: { proxy: env, ca: { file: none.pem } }\n\
@@ -107,7 +126,9 @@ fn faults_of_ways_are_told_at_their_place() {
          b: { base_url: 'https://b/v1', proxy: 'http://me:hunter2@proxy' }\n  \
          c: { base_url: 'https://c/v1', proxy: { env: UNSET } }\n  \
          d: { base_url: 'http://169.254.169.254/latest' }\n  \
-         e: { base_url: 'http://[::ffff:169.254.169.254]/' }\n",
+         e: { base_url: 'http://[::ffff:169.254.169.254]/' }\n  \
+         f: { base_url: 'https://f/v1', http2: prior_knowledge }\n  \
+         g: { base_url: 'https://g/v1', http2: off }\n",
     );
     for wanted in [
         "1:21: the variable HTTP_PROXY does not hold the URL of an HTTP proxy",
@@ -117,8 +138,12 @@ fn faults_of_ways_are_told_at_their_place() {
         "the environment variable UNSET is not set",
         "6:18: 169.254.169.254 is not called: it is link-local",
         "7:18: ::ffff:169.254.169.254 is not called: it is link-local",
+        "8:41: `prior_knowledge` is for base URLs with http://",
+        "9:41: `off` is none of auto, never, prior_knowledge",
     ] {
         assert!(errors.contains(wanted), "{wanted}\n{errors}");
     }
+    let errors = World::new(&[]).errors("upstreams: { http2: prior_knowledge }\n");
+    assert!(errors.contains("1:21: `prior_knowledge` cannot hold for all providers"), "{errors}");
     assert!(!errors.contains("hunter2"), "{errors}");
 }

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::Full;
+use http::{HeaderMap, Method, Request, Response, Version};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex};
@@ -19,17 +19,23 @@ use super::*;
 use crate::connect::{ConnectError, Origin};
 use crate::fetch::{Fetch, FetchError};
 use crate::guard::{Dialing, Network, Resolving};
+use crate::pool::UpstreamBody;
 use crate::serve::{Drain, Edge, Http2, ServeOptions, serve_edge};
 use crate::tls::pem;
 use crate::tls::server::{ServerFiles, ServerIdentity, ServerTls};
 use crate::tls::testing::Authority;
-use crate::upstream::{SendError, UpstreamConfig, UpstreamHttp2};
+use crate::upstream::{SendError, Upstream, UpstreamConfig, UpstreamHttp2};
 
 /// A server that answers `hello`, with this identity, on a free port.
 async fn server(files: &ServerFiles) -> SocketAddr {
+    server_speaking(files, true).await
+}
+
+/// The same, with or without HTTP/2.
+async fn server_speaking(files: &ServerFiles, http2: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let identity = ServerIdentity::load(files, true).unwrap();
+    let identity = ServerIdentity::load(files, http2).unwrap();
     let edge = Edge { tls: Some(ServerTls::new(&identity)), http2: Http2::Tls };
     let options = ServeOptions {
         connections: Arc::new(tokio::sync::Semaphore::new(8)),
@@ -86,6 +92,35 @@ async fn an_own_authority_vouches_for_its_servers_only() {
     assert_eq!(ask(&egresses, &added, url.clone()).await.unwrap(), "hello");
     let wrong = tls_error(ask(&egresses, &trusting(&other.file()), url).await);
     assert!(wrong.contains("UnknownIssuer") || wrong.contains("BadSignature"), "{wrong}");
+}
+
+#[tokio::test]
+async fn the_server_chooses_the_protocol_unless_one_is_told() {
+    let authority = Authority::new();
+    let egresses = Egresses::default();
+    let files = authority.sign("good", "127.0.0.1", 2090);
+    let (new, old) = (server_speaking(&files, true).await, server_speaking(&files, false).await);
+    for (address, http2, version) in [
+        (new, UpstreamHttp2::Auto, Version::HTTP_2),
+        (new, UpstreamHttp2::Never, Version::HTTP_11),
+        (old, UpstreamHttp2::Auto, Version::HTTP_11),
+    ] {
+        let base_url = format!("https://{address}/v1");
+        let config = UpstreamConfig { base_url, connect_timeout: Duration::from_secs(5), http2 };
+        let upstream = egresses.get(&trusting(&authority.file())).unwrap().get(&config).unwrap();
+        for _ in 0..3 {
+            let response = send(&upstream).await;
+            assert_eq!(response.version(), version, "{address} {http2:?}");
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+        }
+        assert_eq!(upstream.idle_connections(), 1);
+    }
+    egresses.close().await;
+}
+
+async fn send(upstream: &Upstream) -> Response<UpstreamBody> {
+    let request = Request::post(upstream.target("/x").unwrap()).header("host", upstream.host());
+    upstream.send(request.body(Bytes::from_static(b"{}").into()).unwrap()).await.unwrap()
 }
 
 #[tokio::test]
@@ -193,6 +228,26 @@ async fn a_tunnel_leads_through_the_proxy_and_tls_ends_at_the_server() {
 }
 
 #[tokio::test]
+async fn http2_goes_through_one_tunnel() {
+    let authority = Authority::new();
+    let target = server(&authority.sign("behind", "upstream.test", 2090)).await;
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let answer = "HTTP/1.1 200 Connection established\r\n\r\n";
+    let connector = TcpConnect::new(authority.client(None, &[b"http/1.1"]))
+        .with_network(Arc::new(ProxyNet { target, heads: heads.clone(), answer }))
+        .with_proxies(Arc::new(Proxies::all(Proxy::parse("proxy.test:3128").unwrap())));
+    let config = UpstreamConfig {
+        base_url: "https://upstream.test".into(),
+        connect_timeout: Duration::from_secs(5),
+        http2: UpstreamHttp2::Auto,
+    };
+    let upstream = Upstreams::new(Arc::new(connector)).get(&config).unwrap();
+    let (one, two) = tokio::join!(send(&upstream), send(&upstream));
+    assert_eq!((one.version(), two.version()), (Version::HTTP_2, Version::HTTP_2));
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_proxy_that_refuses_is_named_without_its_password() {
     for (answer, expected) in [
         ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "wants other credentials (407)"),
@@ -216,8 +271,10 @@ async fn a_proxy_is_not_asked_for_metadata() {
     let proxies = Arc::new(Proxies::all(Proxy::parse("proxy.test:3128").unwrap()));
     let connector =
         TcpConnect::new(tls::client_config().unwrap()).with_network(Arc::new(network)).with_proxies(proxies);
-    let origin = Origin { tls: false, host: "169.254.169.254".into(), port: 80 };
+    let mut origin = Origin { tls: false, host: "169.254.169.254".into(), port: 80 };
     assert!(matches!(connector.connect(&origin).await, Err(ConnectError::Io(_))));
+    origin.tls = true;
+    assert!(matches!(connector.negotiate(&origin).await, Err(ConnectError::Io(_))));
     assert!(heads.lock().unwrap().is_empty());
 }
 

@@ -22,7 +22,8 @@ pub(crate) const MAX_STREAMS: usize = 100;
 /// of 100 ms is ten times this a second.
 const STREAM_WINDOW: u32 = 512 * 1024;
 /// The same for a connection, in bytes: whatever clients leave unread, no answer takes another's room.
-const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS as u32;
+const CONNECTION_WINDOW: u32 = 50 * 1024 * 1024;
+const _: () = assert!(CONNECTION_WINDOW as usize == STREAM_WINDOW as usize * MAX_STREAMS);
 /// What waits to be written for one request beyond its peer's window, in bytes.
 const SEND_BUFFER: usize = 256 * 1024;
 /// A peer is asked so often whether it is there, and given up if it does not say so in time.

@@ -16,7 +16,7 @@ use http::{Request, Response, Version};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::io::{DuplexStream, duplex};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -446,14 +446,21 @@ async fn other_resets_and_a_lost_connection_are_not_hidden() {
 
 #[tokio::test]
 async fn a_closed_connection_is_replaced() {
-    let world = World::new(|_, io| async move {
-        let mut raw = Raw::open(io).await;
-        let stream = raw.request().await.unwrap();
-        raw.hello(stream).await;
+    let close = Arc::new(Notify::new());
+    let closing = close.clone();
+    let world = World::new(move |_, io| {
+        let closing = closing.clone();
+        async move {
+            let mut raw = Raw::open(io).await;
+            let stream = raw.request().await.unwrap();
+            raw.hello(stream).await;
+            closing.notified().await;
+        }
     });
     for number in 1..4 {
         assert_eq!(world.ask().await.unwrap(), "hello");
         assert_eq!(world.opened(), number);
+        close.notify_one();
         // Its task sees the end.
         while world.upstream.idle_connections() > 0 {
             world.registry.sweep();
@@ -675,6 +682,8 @@ async fn at_the_end_goodbye_is_said_and_waited_for() {
     let started = Instant::now();
     world.registry.close().await;
     assert_eq!(started.elapsed(), Duration::ZERO);
+    // The request's body, and the end.
+    assert_eq!(told.recv().await, Some(raw::DATA));
     assert_eq!(told.recv().await, Some(raw::GOAWAY));
 
     // What does not end is cut.

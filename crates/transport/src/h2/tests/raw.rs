@@ -39,13 +39,16 @@ impl Sent {
 pub(super) struct Raw(pub(super) DuplexStream);
 
 impl Raw {
-    /// Reads the client's preface and sends settings, with their defaults.
+    /// Reads the client's preface and sends settings: windows that no test fills.
     pub(super) async fn open(mut io: DuplexStream) -> Self {
         let mut preface = [0; 24];
         io.read_exact(&mut preface).await.unwrap();
         assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let mut raw = Self(io);
-        raw.send(SETTINGS, 0, 0, &[]).await;
+        // SETTINGS_INITIAL_WINDOW_SIZE (4), and as much for the connection.
+        let size = (1_u32 << 24).to_be_bytes();
+        raw.send(SETTINGS, 0, 0, &[&[0, 4], &size[..]].concat()).await;
+        raw.send(WINDOW_UPDATE, 0, 0, &size).await;
         raw
     }
 
