@@ -19,6 +19,12 @@ impl ByteLease {
         Self { metrics, bytes: 0 }
     }
 
+    /// Whether `bytes` more would fit now; takes nothing.
+    pub(crate) fn fits(&self, bytes: usize, limit: usize) -> bool {
+        let [bytes, limit] = [bytes, limit].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        self.metrics.body_bytes().load(Ordering::Relaxed).saturating_add(bytes) <= limit
+    }
+
     /// Takes `bytes` more, or nothing where all shares together would exceed `limit`.
     pub(crate) fn grow(&mut self, bytes: usize, limit: usize) -> bool {
         let [bytes, limit] = [bytes, limit].map(|count| i64::try_from(count).unwrap_or(i64::MAX));

@@ -54,7 +54,8 @@ pub(crate) fn label(headers: &HeaderMap, name: &HeaderName) -> Option<Box<str>> 
 pub(crate) fn forward(from: &HeaderMap, to: &mut HeaderMap) {
     // Most requests have none of these; a look at each of their few headers is cheaper than look-ups.
     for (name, value) in from {
-        if FORWARDED.contains(name) {
+        // A state without the trace that it belongs to means nothing (W3C Trace Context, 3.3).
+        if FORWARDED.contains(name) && (*name != TRACESTATE || trace_context(from).is_some()) {
             to.append(name.clone(), value.clone());
         }
     }
@@ -75,7 +76,12 @@ pub(crate) fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?;
     let mut fields = text.split('-');
     let (version, trace, parent, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    if version.len() != 2 || version == "ff" || trace.len() != 32 || parent.len() != 16 || flags.len() != 2 {
+    let digits = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let well_formed = [(version, 2), (trace, 32), (parent, 16), (flags, 2)]
+        .into_iter()
+        .all(|(field, length)| field.len() == length && digits(field));
+    // Later versions may have more fields; this one has not.
+    if !well_formed || version == "ff" || (version == "00" && fields.next().is_some()) {
         return None;
     }
     let hex = |text: &str| u64::from_str_radix(text, 16).ok();
@@ -138,6 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_state_goes_with_its_trace_only() {
+        let forwarded = |parent: &str| {
+            let mut to = HeaderMap::new();
+            forward(&map(&[("traceparent", parent), ("tracestate", "a=1")]), &mut to);
+            to.contains_key(TRACESTATE)
+        };
+        assert!(forwarded("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!forwarded("00-zz-zz-zz"));
+        let mut to = HeaderMap::new();
+        forward(&map(&[("tracestate", "a=1")]), &mut to);
+        assert!(to.is_empty());
+    }
+
+    #[test]
     fn trace_context_round_trips_and_refuses_nonsense() {
         let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let trace = trace_context(&map(&[("traceparent", text)])).unwrap();
@@ -150,6 +170,9 @@ mod tests {
             "00-0-0-0",
             "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
         ] {
             assert_eq!(trace_context(&map(&[("traceparent", bad)])), None, "{bad}");
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use pointsman_core::{ErrorCode, PublicError};
+use pointsman_transport::loopback::is_loopback_authority;
 
 /// What proxies add: who they speak for is not this machine's user, whatever address they call from.
 const FORWARDED_FOR: [HeaderName; 3] =
@@ -31,7 +32,7 @@ pub(crate) fn check(peer: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<(), 
     // A target may be a whole URL: then its host is the one that counts (RFC 9112, 3.2.2), and both are looked at.
     let target = uri.authority().map(http::uri::Authority::as_str);
     let named = host.or(target).unwrap_or_default();
-    if !is_loopback(named) || target.is_some_and(|target| !is_loopback(target)) {
+    if !is_loopback_authority(named) || target.is_some_and(|target| !is_loopback_authority(target)) {
         return Err(PublicError::new(
             ErrorCode::ForbiddenOrigin,
             "without client keys only loopback host names are served; call http://127.0.0.1 or http://localhost, \
@@ -41,7 +42,7 @@ pub(crate) fn check(peer: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<(), 
     let is_ours = |origin: &HeaderValue| {
         let origin = origin.to_str().unwrap_or_default();
         let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        authority.is_some_and(is_loopback)
+        authority.is_some_and(is_loopback_authority)
     };
     if headers.get_all(header::ORIGIN).iter().all(is_ours) {
         return Ok(());
@@ -50,19 +51,6 @@ pub(crate) fn check(peer: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<(), 
         ErrorCode::ForbiddenOrigin,
         "without client keys web pages of other origins are refused; make a key with `pointsman keys new`",
     ))
-}
-
-/// Whether `authority` (`host` or `host:port`) names this machine.
-fn is_loopback(authority: &str) -> bool {
-    let Ok(authority) = authority.parse::<http::uri::Authority>() else { return false };
-    // Nothing before the host (userinfo), and behind it at most a port.
-    let Some(rest) = authority.as_str().strip_prefix(authority.host()) else { return false };
-    if !rest.is_empty() && rest.strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_err()) {
-        return false;
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -55,8 +55,11 @@ pub(crate) async fn open(
     answered: Instant,
     strip_usage: bool,
 ) -> Result<Box<StreamStart>, Failure> {
+    if !is_event_stream(response.headers()) {
+        return Err(attempt::not_a_stream(dispatch, deployment, response).await);
+    }
     let (head, body) = response.into_parts();
-    check_head(&head.headers)?;
+    check_encoding(&head.headers)?;
     let timeouts = dispatch.timeouts(deployment);
     let rules = StreamRules { operation: dispatch.operation, strip_usage };
     let mut start = Box::new(StreamStart {
@@ -81,13 +84,12 @@ pub(crate) async fn open(
     }
 }
 
-fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
-        let detail = format!("content type `{content_type}`");
-        return Err(Failure::new(Outcome::Malformed, "the answer is not an event stream").because(detail));
-    }
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|text| text.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
     match Encoding::of(headers) {
         Ok(None) => Ok(()),
         Ok(Some(_)) | Err(_) => Err(Failure::new(

@@ -13,6 +13,7 @@ use crate::Gateway;
 use crate::body::ResponseBody;
 use crate::errors;
 use crate::pipeline::identify::identify;
+use crate::pipeline::plan::unresolved;
 
 /// Routes and aliases are Pointsman's own.
 const OWN: &str = "pointsman";
@@ -70,7 +71,9 @@ fn entries(snapshot: &Snapshot, principal: &Principal) -> Vec<ModelEntry> {
 fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEntry, PublicError> {
     let id = percent_decode(id);
     let mut canonical = None;
-    let entry = match snapshot.resolver.resolve(&id)? {
+    let resolved = snapshot.resolver.resolve(&id);
+    let resolved = resolved.map_err(|error| unresolved(snapshot, Some(principal), error))?;
+    let entry = match resolved {
         Resolved::Known(known) => {
             canonical = Some(known.canonical_name().clone());
             let deployment = known.deployment().and_then(|id| snapshot.deployment(id));

@@ -301,13 +301,7 @@ pub(crate) async fn refusal(
     response: Response<UpstreamBody>,
 ) -> Failure {
     let (head, body) = response.into_parts();
-    let collecting = Limited::new(body, MAX_ERROR_BYTES).collect();
-    // An error whose body cannot be read is still that error.
-    let patience = dispatch.deadline.instant().min(dispatch.gateway.clock.now() + ERROR_BODY_WITHIN);
-    let body = match timeout_at(patience, collecting).await {
-        Ok(Ok(body)) => decode(&head.headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
-        Ok(Err(_)) | Err(_) => Bytes::new(),
-    };
+    let body = error_body(dispatch, &head.headers, body).await;
     let body = redacted(body, &deployment.provider);
     let error = parse_error(&body);
     let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -325,6 +319,36 @@ pub(crate) async fn refusal(
         }));
     }
     failure
+}
+
+/// What stands where a stream was asked for. Some servers say in a whole answer, with status 200, what is
+/// wrong: then that is the reason.
+pub(crate) async fn not_a_stream(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    response: Response<UpstreamBody>,
+) -> Failure {
+    let (head, body) = response.into_parts();
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default();
+    if content_type.to_ascii_lowercase().contains("json") {
+        let body = error_body(dispatch, &head.headers, body).await;
+        if let Ok(Answer { error: Some(error), .. }) = answer::observe(dispatch.operation, &body) {
+            return blamed(classify_body_error(&error_info(&error)), None, &error, deployment);
+        }
+    }
+    Failure::new(Outcome::Malformed, "the answer is not an event stream")
+        .because(format!("content type `{content_type}`"))
+}
+
+/// The body of an answer that is no success; empty where it cannot be read: the answer is an error even so.
+async fn error_body(dispatch: &Dispatch, headers: &HeaderMap, body: UpstreamBody) -> Bytes {
+    let collecting = Limited::new(body, MAX_ERROR_BYTES).collect();
+    let patience = dispatch.deadline.instant().min(dispatch.gateway.clock.now() + ERROR_BODY_WITHIN);
+    match timeout_at(patience, collecting).await {
+        Ok(Ok(body)) => decode(headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    }
 }
 
 pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman_config::{Deployment, RouteOptions, Snapshot};
-use pointsman_core::{ErrorCode, Operation, PublicError, Rng};
-use pointsman_routing::Resolved;
+use pointsman_core::{ErrorCode, Operation, Principal, PublicError, Rng};
+use pointsman_routing::{ResolveError, Resolved};
 use pointsman_wire::probe::Probe;
 use pointsman_wire::splice::Edits;
 use smallvec::{SmallVec, smallvec};
@@ -23,6 +23,26 @@ pub(crate) struct Planned {
     /// For the first attempt: made while the probe is at hand.
     pub(crate) first_edits: Option<Edits>,
     pub(crate) rng: Rng,
+}
+
+impl Planned {
+    /// The plan of a plain request to these candidates.
+    pub(crate) fn plain(
+        route: Arc<RouteOptions>,
+        candidates: SmallVec<[Arc<Deployment>; 2]>,
+        rng: Rng,
+    ) -> Self {
+        Self {
+            total: total(&route, &candidates),
+            first_edits: None,
+            choices: 1,
+            route,
+            candidates,
+            streamed: false,
+            wants_usage: false,
+            rng,
+        }
+    }
 }
 
 /// Resolves the model, checks the caller's permission, and draws the plan.
@@ -65,7 +85,8 @@ pub(crate) fn by_name(
         // Names come from callers: what is kept of an unknown one is bounded.
         settlement
             .update(|record| record.requested_model = name.chars().take(200).collect::<String>().into());
-        PublicError::from(error)
+        let principal = settlement.record().map(|record| Arc::clone(&record.principal));
+        unresolved(snapshot, principal.as_deref(), error)
     })?;
     let (canonical, candidates, route_id) = match resolved {
         Resolved::Known(known) => {
@@ -89,16 +110,19 @@ pub(crate) fn by_name(
     };
     permit(settlement, name, &canonical)?;
     let route = snapshot.route(route_id).clone();
-    Ok(Planned {
-        total: total(&route, &candidates),
-        first_edits: None,
-        choices: 1,
-        route,
-        candidates,
-        streamed: false,
-        wants_usage: false,
-        rng,
-    })
+    Ok(Planned::plain(route, candidates, rng))
+}
+
+/// What a caller is told of a name that leads nowhere: a restricted key learns no names but its own.
+pub(crate) fn unresolved(
+    snapshot: &Snapshot,
+    principal: Option<&Principal>,
+    error: ResolveError,
+) -> PublicError {
+    match principal.filter(|principal| principal.models.is_some()) {
+        Some(principal) => snapshot.resolver.permitted(error, |name| principal.may_use(name)).into(),
+        None => error.into(),
+    }
 }
 
 /// Whether the provider is asked for the usage chunk on our own account.

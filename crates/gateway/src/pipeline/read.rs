@@ -18,6 +18,8 @@ use crate::budget::ByteLease;
 
 /// Buffer for bodies of unknown length, in bytes: it doubles from here.
 const UNKNOWN_LENGTH_BYTES: usize = 8 * 1024;
+/// Most bytes of buffer on a length's word alone: a client that sends less than it said holds no more.
+const TRUSTED_LENGTH_BYTES: usize = 1024 * 1024;
 
 /// What a request body may be.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,8 @@ where
     let encoding = Encoding::of(headers)?;
     let mut lease = ByteLease::new(metrics.clone());
     let declared = declared.and_then(|length| usize::try_from(length).ok());
-    if !lease.grow(declared.unwrap_or(0), limits.in_flight) {
+    // Refused at once where it cannot fit; taken only as the bytes come: a slow client holds what it sent.
+    if !lease.fits(declared.unwrap_or(0), limits.in_flight) {
         return Err(too_many_bytes());
     }
     let collecting = collect(body, declared, limits, &mut lease);
@@ -99,6 +102,9 @@ where
             PublicError::new(ErrorCode::BodyUnreadable, format!("the request body broke off: {error}"))
         })?;
         let Ok(data) = frame.into_data() else { continue };
+        if !lease.grow(data.len(), limits.in_flight) {
+            return Err(too_many_bytes());
+        }
         if declared == Some(data.len()) && buffer.is_empty() {
             return Ok(data);
         }
@@ -106,11 +112,10 @@ where
         if length > limits.per_request {
             return Err(too_large(limits.per_request));
         }
-        if declared.is_none() && !lease.grow(data.len(), limits.in_flight) {
-            return Err(too_many_bytes());
-        }
-        if buffer.capacity() == 0 {
-            buffer.reserve(declared.unwrap_or(UNKNOWN_LENGTH_BYTES).max(data.len()));
+        if buffer.capacity() < length {
+            let trusted = if buffer.is_empty() { TRUSTED_LENGTH_BYTES } else { usize::MAX };
+            let expected = declared.unwrap_or(UNKNOWN_LENGTH_BYTES).min(trusted).max(length);
+            buffer.reserve(expected - buffer.len());
         }
         buffer.extend_from_slice(&data);
     }

@@ -214,6 +214,27 @@ async fn a_key_names_its_models_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restricted_key_is_offered_only_what_it_may_use() {
+    let world = keyed();
+    for (key, all) in [("pm-all", true), ("pm-some", false)] {
+        for request in [chat("beta/mm"), get("/v1/models/beta%2Fmm")] {
+            let reply = world.send(with(request, "authorization", &bearer(key))).await;
+            reply.assert_error(404, "model_not_found", Some("model"));
+            let message = reply.message();
+            assert_eq!(message.contains("`beta/m`"), all, "{key}: {message}");
+            assert!(message.contains("`alpha/m`"), "{key}: {message}");
+        }
+        // Two providers have it; the key may use one of them.
+        let reply = world.send(with(chat("m"), "authorization", &bearer(key))).await;
+        let message = reply.message();
+        assert_eq!(message.contains("`beta/m`"), all, "{key}: {message}");
+        assert!(message.contains("`alpha/m`"), "{key}: {message}");
+        let reply = world.send(with(chat("gpt-4o"), "authorization", &bearer(key))).await;
+        assert_eq!(reply.message().contains("OPENAI_API_KEY"), all, "{key}: {}", reply.message());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_list_of_models_is_the_callers_own() {
     let world = keyed();
     let ids = |reply: &Reply| -> Vec<String> {

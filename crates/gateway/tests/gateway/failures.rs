@@ -138,6 +138,27 @@ async fn streamed_requests_fall_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_json_error_in_the_place_of_a_stream_tells_its_reason() {
+    let world = start(TWO);
+    let alpha = world.upstream("alpha");
+    alpha.otherwise(|_| {
+        Answer::json(&json!({"error": {"message": "slow down, alpha-secret", "type": "rate_limit_error"}}))
+    });
+    let reply = world.send(streamed("alpha/m")).await;
+    reply.assert_error(429, "upstream_rate_limited", None);
+    let message = reply.message();
+    assert!(message.contains("slow down") && !message.contains("alpha-secret"), "{message}");
+    let record = world.record().await;
+    let attempt = &record.attempts[0];
+    assert_eq!((attempt.outcome.as_str(), attempt.status), ("rate_limited", Some(200)));
+    assert_eq!(
+        attempt.detail.as_deref(),
+        Some("error rate_limit_error"),
+        "no words of the provider are kept"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_black_hole_is_left_after_the_connect_limit() {
     for stream in [false, true] {
         let world = start(TWO);

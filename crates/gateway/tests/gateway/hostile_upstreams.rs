@@ -288,7 +288,7 @@ const BODIES: &[Case] = &[
         "an error inside a success",
         || Answer::json(&json!({"error": {"message": "no", "type": "server_error"}})),
         Unavailable,
-        Malformed,
+        Unavailable,
     ),
 ];
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use pointsman_core::RequestRecord;
-use pointsman_core::store::{RecordSink, StoreError};
+use pointsman_core::store::{RecordSink, StoreError, Tally};
 use pointsman_testkit::fakes::CollectingSink;
 use pointsman_testkit::mock::{Answer, Gate};
 use pointsman_testkit::openai::{Tokens, chat_events, chat_request};
@@ -62,6 +62,52 @@ async fn a_sink_that_fails_is_counted_and_harms_nobody() {
     assert_eq!((counters.written.load(Relaxed), counters.failed.load(Relaxed)), (1, 1));
     assert!(world.has_metric("pointsman_records_failed_total{sink=\"failing\"} 1"));
     assert_eq!((broken.records().len(), world.sink.records().len()), (1, 2));
+}
+
+/// Holds what it cannot keep, and gives word once it holds nothing any more.
+struct Patient {
+    inner: CollectingSink,
+    #[expect(clippy::vec_box, reason = "a batch is a slice of boxes")]
+    held: Vec<Box<RequestRecord>>,
+    done: SyncSender<usize>,
+}
+
+impl RecordSink for Patient {
+    fn name(&self) -> &'static str {
+        "patient"
+    }
+
+    fn write(&mut self, batch: &[Box<RequestRecord>]) -> Result<(), StoreError> {
+        self.held.extend_from_slice(batch);
+        self.inner.write(&self.held)?;
+        // Nobody listens to later words.
+        let _ = self.done.try_send(self.held.len());
+        self.held.clear();
+        Ok(())
+    }
+
+    fn tally(&self) -> Option<Tally> {
+        Some(Tally { held: self.held.len() as u64, failed: 0 })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_holds_is_tried_again_without_a_further_request() {
+    let broken = CollectingSink::new();
+    broken.set_broken(true);
+    let (done, word) = sync_channel(1);
+    let sink = Patient { inner: broken.clone(), held: Vec::new(), done };
+    let world = Setup::new(TWO).sink(sink).start();
+    world.upstream("alpha");
+    assert_eq!(world.chat("alpha/m").await.status, 200);
+    world.records(1).await;
+    broken.set_broken(false);
+    assert_eq!(tokio::task::spawn_blocking(move || word.recv()).await.unwrap(), Ok(1));
+    let counters = world.metrics.sink("patient");
+    while counters.written.load(Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((counters.written.load(Relaxed), counters.failed.load(Relaxed)), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,6 +64,44 @@ async fn limits_hold_declared_or_not() {
     assert_eq!(second.unwrap_err().code, ErrorCode::TooManyBytesInFlight);
 }
 
+#[tokio::test]
+async fn the_budget_is_taken_as_bytes_come() {
+    let budget = metrics();
+    let head = headers(&[("content-length", "900")]);
+    let body = StreamBody::new(Begun(Some(Bytes::from_static(&[b'x'; 100]))));
+    let slow = read(body, &head, LIMITS, &budget);
+    let mut slow = pin!(slow);
+    assert!(futures_util::poll!(&mut slow).is_pending());
+    assert_eq!(budget.body_bytes().load(Relaxed), 100, "what it sent, not what it said");
+    // Two that have sent little do not keep out a third.
+    let third = read(Full::from(vec![b'x'; 900]), &head, LIMITS, &budget).await.unwrap();
+    assert_eq!((third.bytes.len(), budget.body_bytes().load(Relaxed)), (900, 1000));
+}
+
+/// Some bytes, and then no more.
+struct Begun(Option<Bytes>);
+
+impl futures_core::Stream for Begun {
+    type Item = Result<Frame<Bytes>, Infallible>;
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(bytes)))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_grow_beyond_what_is_trusted() {
+    let size = 3 * TRUSTED_LENGTH_BYTES;
+    let limits = BodyLimits { per_request: size, in_flight: size, ..LIMITS };
+    let parts: Vec<Vec<u8>> = (0..size / 65_536).map(|n| vec![n as u8; 65_536]).collect();
+    let whole = parts.concat();
+    let head = headers(&[("content-length", &size.to_string())]);
+    let received = read(chunks(parts), &head, limits, &metrics()).await.unwrap();
+    assert!(received.bytes == whole);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_comes_times_out() {
     let silent = StreamBody::new(Silent);
