@@ -20,6 +20,13 @@ impl Failure {
         Self { message: message.into(), hint: None, further: Vec::new() }
     }
 
+    /// All of these, message and hint; `None` where there is none.
+    pub(crate) fn of_all(problems: impl IntoIterator<Item = (String, Option<String>)>) -> Option<Self> {
+        let mut problems = problems.into_iter();
+        let (message, hint) = problems.next()?;
+        Some(Self { message, hint, further: problems.collect() })
+    }
+
     /// How to mend it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -52,12 +59,11 @@ impl fmt::Display for Failure {
 
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
-        let mut problems = errors.0.into_iter().map(|error| {
+        let problems = errors.0.into_iter().map(|error| {
             let place = error.location.map(|place| format!("{place}: ")).unwrap_or_default();
             (format!("{place}{}", error.message), error.hint)
         });
-        let (message, hint) = problems.next().unwrap_or_else(|| ("the configuration is wrong".into(), None));
-        Self { message, hint, further: problems.collect() }
+        Self::of_all(problems).unwrap_or_else(|| Self::new("the configuration is wrong"))
     }
 }
 

@@ -156,6 +156,27 @@ fn check_tells_all_errors_with_places_and_hints() {
 }
 
 #[test]
+fn check_tells_what_cannot_be_written_and_leaves_nothing_behind() {
+    let place = Place::new();
+    place.write("plain", "x");
+    let exporter = "exporters: { out: { kind: file, path: none/out.jsonl } }";
+    let data = "data: { dir: plain/data }\nlog: { access: none/access.log }";
+    place.write("pointsman.yaml", &format!("{data}\n{exporter}\n"));
+    let errors = place.fails(&["check"]);
+    for wanted in [
+        "error: cannot write the data folder plain/data: Not a directory",
+        "error: cannot write the access log none/access.log: No such file or directory",
+        "error: cannot write the file of the exporter `out` none/out.jsonl: No such file or directory",
+    ] {
+        assert!(errors.contains(wanted), "{wanted}\n{errors}");
+    }
+    assert_eq!(errors.matches("hint: give it to the user that serves").count(), 3, "{errors}");
+    place.write("pointsman.yaml", "data: { dir: new/data }\nlog: { access: access.log }\n");
+    assert!(place.ok(&["check"]).starts_with("pointsman.yaml is valid\n"));
+    assert!(!place.path("new").exists() && !place.path("access.log").exists());
+}
+
+#[test]
 fn check_says_what_the_configuration_comes_to() {
     let place = Place::new().with("REPLICATE_API_TOKEN", SECRET);
     place.write(".env", &format!("GROQ_API_KEY={SECRET}\n"));

@@ -4,7 +4,7 @@ use pointsman_core::Money;
 use pointsman_core::store::{CostBy, CostRow, RecordReader as _};
 use serde_json::{Value, json};
 
-use super::records::{self, UNKNOWN};
+use super::records::{self, ESTIMATE, UNKNOWN};
 use crate::cli::{By, Cost};
 use crate::failure::Failure;
 use crate::output::{self, Align, Table};
@@ -55,8 +55,8 @@ fn table<'a>(by: CostBy, rows: impl IntoIterator<Item = &'a CostRow>) -> Table {
         table.row([
             row.group.clone(),
             row.requests.to_string(),
-            row.input_tokens.to_string(),
-            row.output_tokens.to_string(),
+            format!("{}{}", mark(row), row.input_tokens),
+            format!("{}{}", mark(row), row.output_tokens),
             cost(row),
             row.unpriced.to_string(),
         ]);
@@ -66,11 +66,17 @@ fn table<'a>(by: CostBy, rows: impl IntoIterator<Item = &'a CostRow>) -> Table {
 
 /// What is known, and that something is not.
 fn cost(row: &CostRow) -> String {
+    let mark = mark(row);
     match (row.unpriced, row.cost) {
-        (0, cost) => cost.to_string(),
+        (0, cost) => format!("{mark}{cost}"),
         (_, Money::ZERO) => UNKNOWN.into(),
-        (_, cost) => format!("{cost} + {UNKNOWN}"),
+        (_, cost) => format!("{mark}{cost} + {UNKNOWN}"),
     }
+}
+
+/// Told where a part of the sum was not reported by providers.
+const fn mark(row: &CostRow) -> &'static str {
+    if row.estimated == 0 { "" } else { ESTIMATE }
 }
 
 fn document(row: &CostRow) -> Value {
@@ -79,6 +85,7 @@ fn document(row: &CostRow) -> Value {
         "group": row.group,
         "requests": row.requests,
         "unpriced_requests": row.unpriced,
+        "estimated_requests": row.estimated,
         "input_tokens": row.input_tokens,
         "output_tokens": row.output_tokens,
         "cost_usd": known.then(|| records::dollars(row.cost)),
@@ -92,6 +99,7 @@ mod tests {
     #[test]
     fn what_has_no_price_is_unknown_and_never_zero() {
         let row = |group: &str, unpriced, nanos| CostRow {
+            estimated: u64::from(group == "local/z"),
             group: group.into(),
             requests: 2,
             unpriced,
@@ -103,13 +111,14 @@ mod tests {
         let text = table(CostBy::Model, &rows).to_string();
         assert_eq!(
             text,
-            "MODEL    REQUESTS  IN  OUT               COST USD  UNPRICED\n\
-             a/x             2  10    5            0.000004200         0\n\
-             b/y             2  10    5                unknown         2\n\
-             local/z         2  10    5            0.000000000         0\n\
-             total           2  10    5  0.000004200 + unknown         2\n"
+            "MODEL    REQUESTS   IN  OUT               COST USD  UNPRICED\n\
+             a/x             2   10    5            0.000004200         0\n\
+             b/y             2   10    5                unknown         2\n\
+             local/z         2  ~10   ~5           ~0.000000000         0\n\
+             total           2   10    5  0.000004200 + unknown         2\n"
         );
         assert!(document(&rows[1])["cost_usd"].is_null());
+        assert_eq!(document(&rows[2])["estimated_requests"], 1);
         assert_eq!(document(&rows[3])["cost_usd"].to_string(), "0.000004200");
     }
 }

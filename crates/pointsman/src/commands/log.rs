@@ -1,9 +1,10 @@
 //! `pointsman log`: recorded requests, newest first.
 
+use pointsman_core::UsageSource;
 use pointsman_core::store::{RecordFilter, RecordReader as _, RecordSummary};
 use serde_json::{Value, json};
 
-use super::records::{self, UNKNOWN};
+use super::records::{self, ESTIMATE, UNKNOWN};
 use crate::cli::Log;
 use crate::failure::Failure;
 use crate::output::{self, Align, Table};
@@ -52,8 +53,8 @@ fn table(found: &[RecordSummary]) -> Table {
             status(record),
             record.outcome.clone(),
             record.attempts.to_string(),
-            record.input_tokens.to_string(),
-            record.output_tokens.to_string(),
+            tokens(record, record.input_tokens),
+            tokens(record, record.output_tokens),
             cost(record),
             record.first_token_us.map_or_else(nothing, milliseconds),
             milliseconds(record.duration_us),
@@ -76,7 +77,9 @@ fn document(record: &RecordSummary) -> Value {
         "attempts": record.attempts,
         "input_tokens": record.input_tokens,
         "output_tokens": record.output_tokens,
+        "usage_source": record.usage_source,
         "cost_usd": record.cost.map(records::dollars),
+        "cost_estimated": record.estimated,
         "duration_us": record.duration_us,
         "first_token_us": record.first_token_us,
         "overhead_us": record.overhead_us,
@@ -96,10 +99,19 @@ fn status(record: &RecordSummary) -> String {
     if record.status == 0 { nothing() } else { record.status.to_string() }
 }
 
+/// Marked where the provider did not report them, but somebody counted or estimated.
+fn tokens(record: &RecordSummary, count: u64) -> String {
+    let estimate = UsageSource::ALL.into_iter().filter(|source| source.is_estimate());
+    let mark =
+        if estimate.map(UsageSource::as_str).any(|word| word == record.usage_source) { ESTIMATE } else { "" };
+    format!("{mark}{count}")
+}
+
 /// A request that no upstream saw has no cost at all; one whose price is not known has an unknown cost.
 fn cost(record: &RecordSummary) -> String {
     match record.cost {
         _ if record.attempts == 0 => nothing(),
+        Some(cost) if record.estimated => format!("{ESTIMATE}{cost}"),
         Some(cost) => cost.to_string(),
         None => UNKNOWN.into(),
     }
@@ -133,7 +145,9 @@ mod tests {
             attempts: 1,
             input_tokens: 12,
             output_tokens: 3,
+            usage_source: "reported".into(),
             cost: Some(Money(4_200)),
+            estimated: false,
             duration_us: 1_234_567,
             first_token_us: None,
             overhead_us: 40,
@@ -160,6 +174,23 @@ mod tests {
         assert!(lines[1].ends_with("  1234.5 ms"), "{text}");
         assert!(lines[2].contains(" unknown ") && !lines[2].contains("0.0000"), "{text}");
         assert!(!lines[3].contains("unknown") && !lines[3].contains("0.0000"), "{text}");
+    }
+
+    #[test]
+    fn estimates_are_marked() {
+        let counted = RecordSummary { usage_source: "counted".into(), estimated: true, ..summary() };
+        let rescued = RecordSummary { estimated: true, ..summary() };
+        let text = table(&[counted.clone(), rescued, summary()]).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].contains(" ~12   ~3  ~0.000004200 "), "{text}");
+        assert!(lines[2].contains("  12    3  ~0.000004200 "), "{text}");
+        assert!(!lines[3].contains('~'), "{text}");
+        let counted = document(&counted);
+        assert_eq!(
+            (counted["usage_source"].as_str(), &counted["cost_estimated"]),
+            (Some("counted"), &true.into())
+        );
+        assert_eq!(document(&summary())["cost_estimated"], false);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub(crate) const DATABASE: &str = "pointsman.db";
 /// What an amount is called where no price is known: never 0.
 pub(crate) const UNKNOWN: &str = "unknown";
 
+/// Stands before numbers that were counted or estimated instead of reported.
+pub(crate) const ESTIMATE: &str = "~";
+
 const SINCE_HINT: &str = "write a number and a unit, such as 30m, 24h, 7d or 2w";
 
 /// Opens the records that `args` lead to.

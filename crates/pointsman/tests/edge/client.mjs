@@ -97,6 +97,7 @@ const modes = {
     const server = https.createServer({ cert: read('cert.pem'), key: read('key.pem') }, (request, response) => {
       request.resume()
       request.on('end', () => {
+        console.log(`${request.method} ${request.url}`)
         response.setHeader('content-type', 'application/json')
         response.end(JSON.stringify({
           id: '1', object: 'chat.completion', created: 1, model: 'm',

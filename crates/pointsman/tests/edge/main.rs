@@ -141,6 +141,38 @@ fn an_upstream_behind_a_proxy_with_an_authority_of_its_own() {
     drop(running);
 }
 
+#[test]
+fn exporters_take_the_same_way_out_and_trust_the_same_authorities() {
+    let folder = tempfile::tempdir().unwrap();
+    Authority::new(folder.path()).sign("cert.pem", "key.pem", "collector.test");
+    let collector = process::start("node", [CLIENT, "upstream", "0", folder.path().to_str().unwrap()], &[]);
+    let collector = collector.unwrap();
+    let port: u16 =
+        collector.wait_for_line(PATIENCE, |line| line.strip_prefix("listening ")?.parse().ok()).unwrap();
+    let proxy = proxy::start(port);
+    let exporter = "exporters:\n  out: { kind: webhook, endpoint: 'https://collector.test/hook' }\n";
+    // Nobody vouches for it: the record does not leave.
+    let yaml = format!("upstreams: {{ proxy: 'http://{}' }}\n{exporter}", proxy.address);
+    let (address, stranger) = start(&folder, &yaml);
+    assert!(chat(address, "sim/m").contains("HTTP/1.1 200"));
+    let refused =
+        |line: &str| (line.contains("not delivered") && line.contains("UnknownIssuer")).then_some(());
+    stranger.wait_for_line(PATIENCE, refused).unwrap();
+    drop(stranger);
+    assert!(!collector.output().contains("POST"), "{}", collector.output());
+
+    let ca = "upstreams: { ca: { file: '{dir}/ca.pem' }, ";
+    let (address, running) = start(&folder, &yaml.replace("upstreams: { ", ca));
+    assert!(chat(address, "sim/m").contains("HTTP/1.1 200"));
+    collector.wait_for_line(PATIENCE, |line| (line == "POST /hook").then_some(())).unwrap();
+    drop(running);
+    let asked = proxy.asked();
+    assert!(
+        asked.len() >= 2 && asked.iter().all(|line| line == "CONNECT collector.test:443 HTTP/1.1"),
+        "{asked:?}"
+    );
+}
+
 /// One chat request on a connection of its own; head and body of the answer.
 fn chat(address: SocketAddr, model: &str) -> String {
     let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);

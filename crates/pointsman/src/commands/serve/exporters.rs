@@ -12,9 +12,9 @@ use pointsman_telemetry::export::{
     self, Answer, Deliver, Delivering, Delivery, Endpoint, ExportSink, ExporterOptions, ExporterThreads,
     RotatingFile, Shared, Target,
 };
-use pointsman_transport::connect::TcpConnect;
+use pointsman_transport::egress::{Egress, Egresses};
 use pointsman_transport::fetch::Fetch;
-use pointsman_transport::{Connect, Upstream, UpstreamConfig, UpstreamHttp2, Upstreams, tls};
+use pointsman_transport::{Upstream, UpstreamConfig, UpstreamHttp2, Upstreams};
 
 use crate::failure::Failure;
 
@@ -23,19 +23,19 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// Longer answers are an error. They are looked at only where they refuse.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
-/// Starts the configured exporters; `None` where there are none. They call out through `connector`.
+/// Starts the configured exporters; `None` where there are none. They trust whom `upstreams.ca` names and
+/// call out through `upstreams.proxy`.
 pub(super) fn start(
     settings: &Settings,
     metrics: &Arc<Metrics>,
     clock: Clock,
-    connector: &Arc<dyn Connect>,
 ) -> Result<Option<(ExportSink, ExporterThreads)>, Failure> {
     if settings.exporters.is_empty() {
         return Ok(None);
     }
     let mut exporters: Vec<(ExporterOptions, Arc<dyn Deliver>)> = Vec::new();
     for options in &settings.exporters {
-        exporters.push((options.clone(), receiver(options, clock, connector)?));
+        exporters.push((options.clone(), receiver(options, clock, &settings.egress)?));
     }
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| Failure::new(format!("cannot start: {error}")))?;
@@ -45,17 +45,7 @@ pub(super) fn start(
     started.map(Some).map_err(|error| Failure::new(format!("cannot start the exporters: {error}")))
 }
 
-/// How exporters call out: as the system resolves and trusts.
-pub(super) fn connector() -> Result<Arc<dyn Connect>, Failure> {
-    let tls = tls::client_config().map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
-    Ok(Arc::new(TcpConnect::new(tls)))
-}
-
-fn receiver(
-    options: &ExporterOptions,
-    clock: Clock,
-    connector: &Arc<dyn Connect>,
-) -> Result<Arc<dyn Deliver>, Failure> {
+fn receiver(options: &ExporterOptions, clock: Clock, egress: &Egress) -> Result<Arc<dyn Deliver>, Failure> {
     let failed = |problem: &dyn std::fmt::Display| {
         Failure::new(format!("cannot start the exporter `{}`: {problem}", options.name))
     };
@@ -65,11 +55,15 @@ fn receiver(
         return Ok(Arc::new(file));
     }
     let Some(endpoint) = options.endpoint() else { return Err(failed(&"it has no address")) };
-    let receiver = HttpReceiver::new(endpoint, options.timeout, clock, connector.clone());
+    // A registry of its own: its connections live on the exporter's thread and are shared with nobody.
+    let upstreams = Egresses::default()
+        .get(egress)
+        .map_err(|error| failed(&format_args!("cannot set up TLS: {error}")))?;
+    let receiver = HttpReceiver::new(endpoint, options.timeout, clock, &upstreams);
     Ok(Arc::new(receiver.map_err(|error| failed(&error))?))
 }
 
-/// POSTs to one address. Its connections belong to the exporter's thread and are shared with nobody.
+/// POSTs to one address.
 struct HttpReceiver {
     upstream: Arc<Upstream>,
     path: String,
@@ -83,7 +77,7 @@ impl HttpReceiver {
         endpoint: &Endpoint,
         timeout: Duration,
         clock: Clock,
-        connector: Arc<dyn Connect>,
+        upstreams: &Upstreams,
     ) -> Result<Self, pointsman_transport::UpstreamConfigError> {
         let config = UpstreamConfig {
             base_url: endpoint.origin.clone(),
@@ -91,7 +85,7 @@ impl HttpReceiver {
             // Batches go out one after the other.
             http2: UpstreamHttp2::Never,
         };
-        let upstream = Upstreams::new(connector).get(&config)?;
+        let upstream = upstreams.get(&config)?;
         let mut headers = endpoint.headers.clone();
         let agent = HeaderValue::from_static(concat!("pointsman/", env!("CARGO_PKG_VERSION")));
         headers.entry(header::USER_AGENT).or_insert(agent);

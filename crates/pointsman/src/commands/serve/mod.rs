@@ -80,7 +80,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     })?;
     let _lock = lock(data_dir)?;
     let tail = LiveTail::default();
-    let exporting = exporters::start(&settings, &metrics, clock, &exporters::connector()?)?;
+    let exporting = exporters::start(&settings, &metrics, clock)?;
     let (export_sink, exporting) = exporting.unzip();
     let mut sinks: Vec<Box<dyn RecordSink>> = vec![Box::new(tail.clone())];
     sinks.extend(export_sink.map(|sink| Box::new(sink) as Box<dyn RecordSink>));

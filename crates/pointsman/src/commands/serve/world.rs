@@ -8,12 +8,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use pointsman_admin::Checked;
 use pointsman_config::{
-    ConfigError, ConfigErrors, ConfigFile, EngineFound, Input, Override, Snapshot, effective, prepare,
+    ConfigError, ConfigErrors, ConfigFile, EngineFound, Environment, Input, Override, Snapshot, effective,
+    prepare,
 };
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Upstreams;
 use pointsman_transport::tls::server::ServerTls;
 use pointsman_transport::tls::validity::Moment;
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{engines, signals};
@@ -35,6 +37,8 @@ pub(super) struct World {
     /// What listeners encrypt with, if they do.
     tls: Option<Arc<ServerTls>>,
     engines: Mutex<Vec<EngineFound>>,
+    /// What the control plane wrote and loaded, until the file's own event has come.
+    applied: Mutex<Option<Applied>>,
     /// Held while the next world is made: worlds follow each other in order.
     turn: Mutex<()>,
 }
@@ -60,6 +64,7 @@ impl World {
             current,
             tls,
             engines: Mutex::default(),
+            applied: Mutex::default(),
             turn: Mutex::default(),
         }))
     }
@@ -124,8 +129,24 @@ impl World {
         let _ = self.try_reload(why);
     }
 
-    /// As [`Self::reload`]; answers the generation.
-    pub(super) fn try_reload(&self, why: &str) -> Result<u64, Failure> {
+    /// The file has changed: a new world, unless it is the one that the control plane has just loaded.
+    fn reload_file(&self) {
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if applied.is_some_and(|applied| sources(&self.args).is_ok_and(|now| applied == Applied::of(&now))) {
+            return;
+        }
+        self.reload("the file changed");
+    }
+
+    /// As [`Self::reload`], for a file that the control plane has just written; answers the generation.
+    pub(super) fn apply(&self, why: &str) -> Result<u64, Failure> {
+        let read = sources(&self.args).ok();
+        let generation = self.try_reload(why)?;
+        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = read.as_ref().map(Applied::of);
+        Ok(generation)
+    }
+
+    fn try_reload(&self, why: &str) -> Result<u64, Failure> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let engines = self.engines();
         let previous = self.current.load_full();
@@ -203,7 +224,7 @@ impl World {
             others.follow(&self.current.load().files);
             tokio::select! {
                 _ = hangup.recv() => self.reload("SIGHUP"),
-                () = next(&mut changes) => self.reload("the file changed"),
+                () = next(&mut changes) => self.reload_file(),
                 () = next(&mut others.watch) => self.reload("a certificate changed"),
                 _ = probe.tick() => {
                     self.look_for_engines().await;
@@ -227,6 +248,20 @@ pub(super) fn sources(args: &cli::Serve) -> Result<Sources, Failure> {
         sources.overrides.push(Override { source: "--admin".into(), key: "server.admin".into(), values });
     }
     Ok(sources)
+}
+
+/// A configuration, by its content.
+#[derive(PartialEq, Eq)]
+struct Applied {
+    text: Option<[u8; 32]>,
+    environment: Environment,
+}
+
+impl Applied {
+    fn of(sources: &Sources) -> Self {
+        let text = sources.file.as_ref().map(|(_, text)| Sha256::digest(text).into());
+        Self { text, environment: sources.environment.clone() }
+    }
 }
 
 /// Files that the configuration names. They may be others after a reload.
@@ -258,5 +293,44 @@ async fn next(changes: &mut Option<pointsman_config::Watch>) {
 fn warn(snapshot: &Snapshot) {
     for warning in &snapshot.warnings {
         tracing::warn!("{warning}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::commands::world::offline;
+
+    #[test]
+    fn what_the_control_plane_loaded_is_not_loaded_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pointsman.yaml");
+        let write = |level: &str| {
+            let text = format!("discovery: {{ env: false, engines: false }}\nlog: {{ level: {level} }}\n");
+            fs::write(&file, text).unwrap();
+        };
+        write("info");
+        let config = cli::ConfigArgs { config: Some(file.clone()), data_dir: None };
+        let args = cli::Serve { config, listen: Vec::new(), admin: None };
+        let world = World::open(&args, offline(), Arc::new(Metrics::new("1"))).unwrap();
+        let generation = || world.current().load().generation;
+        write("debug");
+        assert_eq!(world.apply("applied").unwrap(), 2);
+        world.reload_file();
+        assert_eq!(generation(), 2, "the event of what was applied");
+        world.reload_file();
+        assert_eq!(generation(), 3, "a file that was touched, so that secrets are read again");
+        write("warn");
+        world.apply("applied").unwrap();
+        write("info");
+        world.reload_file();
+        assert_eq!(generation(), 5, "an edit by hand before the event");
+        write("debug");
+        world.apply("applied").unwrap();
+        fs::write(dir.path().join(".env"), "A_VARIABLE_OF_THIS_TEST=1\n").unwrap();
+        world.reload_file();
+        assert_eq!(generation(), 7, "another environment");
     }
 }

@@ -10,7 +10,7 @@ use pointsman_core::record::TraceContext;
 use pointsman_core::store::RecordSink;
 use pointsman_core::{Operation, Outcome, RequestId, RequestRecord, Usage};
 use pointsman_testkit::mock::{Answer as Say, Mock, Received};
-use pointsman_transport::connect::{ConnectError, Connecting, Origin};
+use pointsman_transport::connect::{Connect, ConnectError, Connecting, Origin};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ async fn export(mock: &Mock, kind: &str) -> (Vec<Received>, Arc<Metrics>) {
     let settings =
         settings(&format!("  out: {{ {}, batch: {{ wait: 10ms }} }}", kind.replace("ENDPOINT", &endpoint)));
     let metrics = Arc::new(Metrics::new("1.2.3"));
-    let started = start(&settings, &metrics, Clock::system(), &connector().unwrap()).unwrap();
+    let started = start(&settings, &metrics, Clock::system()).unwrap();
     let (mut sink, threads) = started.unwrap();
     sink.write(&[Box::new(record()), Box::new(record())]).unwrap();
     drop(sink);
@@ -179,7 +179,7 @@ async fn webhooks_are_tried_again_as_the_receiver_asks() {
 async fn a_file_that_cannot_be_opened_is_told_at_start() {
     let settings = settings("  out: { kind: file, path: /nonexistent/r.jsonl }");
     let metrics = Arc::new(Metrics::new("1"));
-    let failure = start(&settings, &metrics, Clock::system(), &connector().unwrap()).unwrap_err();
+    let failure = start(&settings, &metrics, Clock::system()).unwrap_err();
     let text = failure.to_string();
     assert!(text.contains("cannot start the exporter `out`: /nonexistent/r.jsonl: "), "{text}");
 }
