@@ -3,6 +3,7 @@
 //! Nothing here does I/O. Start with [`record::RequestRecord`] to see what one request is worth
 //! remembering, and with [`outcome::Outcome`] to see how an attempt can end.
 
+pub mod calendar;
 pub mod clock;
 pub mod dialect;
 pub mod error;

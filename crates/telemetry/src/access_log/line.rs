@@ -1,7 +1,7 @@
 //! Formats one line by hand into a buffer that is reused. Absent fields are left out, except
 //! `cost_usd`, which is `null` where no price is known.
 
-use pointsman_core::{Money, RequestRecord};
+use pointsman_core::{Money, RequestRecord, calendar};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -82,19 +82,13 @@ impl Stamp {
     }
 }
 
-/// Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
 fn date_time(unix_second: i64) -> [u8; 20] {
-    let (days, second) = (unix_second.div_euclid(86_400) + 719_468, unix_second.rem_euclid(86_400));
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // Months counted from March, so that the leap day is the year's last.
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let (days, second) = (unix_second.div_euclid(86_400), unix_second.rem_euclid(86_400));
+    let (year, month, day) = calendar::date(days);
     let mut text = *b"0000-00-00T00:00:00.";
-    digits(&mut text[..4], year_of_era + era * 400 + i64::from(month <= 2));
+    digits(&mut text[..4], year);
     digits(&mut text[5..7], month);
-    digits(&mut text[8..10], day_of_year - (153 * shifted + 2) / 5 + 1);
+    digits(&mut text[8..10], day);
     digits(&mut text[11..13], second / 3_600);
     digits(&mut text[14..16], second / 60 % 60);
     digits(&mut text[17..19], second % 60);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use pointsman_core::calendar;
 use rustls::pki_types::CertificateDer;
 
 const SEQUENCE: u8 = 0x30;
@@ -48,7 +49,7 @@ pub struct Moment(pub i64);
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = civil(self.0.div_euclid(SECONDS_PER_DAY));
+        let (year, month, day) = calendar::date(self.0.div_euclid(SECONDS_PER_DAY));
         let minute = self.0.rem_euclid(SECONDS_PER_DAY) / 60;
         write!(f, "{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
     }
@@ -93,31 +94,8 @@ fn time(input: &[u8]) -> Option<(i64, &[u8])> {
     };
     let mut parts = others.chunks(2).map(number);
     let mut next = || parts.next();
-    let day = days(year, next()?, next()?);
+    let day = calendar::days(year, next()?, next()?);
     Some((day * SECONDS_PER_DAY + next()? * 3600 + next()? * 60 + next()?, rest))
-}
-
-/// Days since 1970 of a date (Howard Hinnant, "chrono-compatible low-level date algorithms").
-const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// The reverse of [`days`].
-const fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400;
-    (if month <= 2 { year + 1 } else { year }, month, day)
 }
 
 #[cfg(test)]
