@@ -7,16 +7,16 @@ mod pricing;
 mod read;
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use pointsman_core::KeyDirectory;
 use pointsman_transport::Upstreams;
-use pointsman_transport::tls::server::ServerFiles;
 
 use crate::decode::Context;
 use crate::discover::EngineFound;
-use crate::domain::{Keys, RouteOptions, Settings};
+use crate::domain::{Certificate, Keys, RouteOptions, Settings};
 use crate::environment::Environment;
 use crate::error::ConfigErrors;
 use crate::snapshot::Snapshot;
@@ -69,18 +69,25 @@ pub fn prepare(
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, ConfigErrors> {
     let mut cx = Context::default();
-    let Some(root) = read::read(input, &mut cx) else { return Err(failure(&mut cx)) };
+    let Some(mut root) = read::read(input, &mut cx) else { return Err(failure(&mut cx)) };
     let base = input.file.and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
     let mut check = Checker { cx: &mut cx, environment: input.environment, base };
 
     let has_keys = root.keys.0.written > 0;
     let mut warnings = Vec::new();
-    let tls = check.identity(&root.server.0, previous, &mut warnings);
+    let (tls, admin_tls) = (root.server.0.tls.take(), root.server.0.admin_tls.take());
     let mut settings = check.settings(root.server.0, &root.data.0, &root.log.0, &root.discovery.0, has_keys);
     settings.exporters = check.exporters(&root.telemetry.0, root.exporters.0);
     let usual_way = check.way_of_all(&root.upstreams.0);
     settings.egress = Way::default().or(&usual_way);
+    let mut encrypted = check.data_plane(tls, &settings, &usual_way, previous, &mut warnings);
+    let mut admin_encrypted = check.control_plane(admin_tls.as_ref(), previous, &mut warnings);
+    settings.server.tls.clone_from(&encrypted.certificate);
+    settings.server.admin_tls = admin_encrypted.certificate.take();
     warnings.extend(keep_what_runs(&mut settings, previous));
+    if settings.server.tls != encrypted.certificate {
+        encrypted.identity = previous.and_then(|previous| previous.tls.clone());
+    }
     // Also where the file now says otherwise: the sockets that are open stay open until the next start.
     if previous.is_some()
         && !has_keys
@@ -112,7 +119,8 @@ pub fn prepare(
     let pricing = Pricing::new();
     let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
     let deployments = parts::deployments(&resolver, &providers, pricing, previous);
-    files.extend(settings.server.tls.iter().flat_map(ServerFiles::paths).cloned());
+    files.extend(encrypted.files);
+    files.extend(admin_encrypted.files);
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
         settings: Arc::new(settings),
@@ -121,7 +129,8 @@ pub fn prepare(
         deployments,
         routes,
         no_route: Arc::new(RouteOptions::default()),
-        tls,
+        tls: encrypted.identity,
+        admin_tls: admin_encrypted.identity,
         files,
         egresses,
         keys: Arc::new(keys) as Arc<dyn KeyDirectory>,
@@ -150,9 +159,14 @@ fn keep_what_runs(settings: &mut Settings, previous: Option<&Snapshot>) -> Vec<S
     keep(&mut new.admin, &running.admin, "server.admin", &mut changed);
     keep(&mut new.max_connections, &running.max_connections, "server.max_connections", &mut changed);
     keep(&mut new.header_timeout, &running.header_timeout, "server.header_timeout", &mut changed);
-    if new.tls.is_some() != running.tls.is_some() {
+    let kind = |tls: &Option<Certificate>| tls.as_ref().map(discriminant);
+    if kind(&new.tls) != kind(&running.tls) {
         new.tls.clone_from(&running.tls);
         changed.push("server.tls");
+    }
+    if new.admin_tls.is_some() != running.admin_tls.is_some() {
+        new.admin_tls.clone_from(&running.admin_tls);
+        changed.push("server.admin_tls");
     }
     if running.tls.is_none() {
         keep(&mut new.http2, &running.http2, "server.http2", &mut changed);

@@ -13,5 +13,5 @@ pub use pass_through::{KeyRule, KeyRules, PathRule, PatternError, is_plain_segme
 pub use provider::{Provider, ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
 pub use route::{OnDisconnect, RouteOptions, TimeoutOverrides};
 pub use settings::{
-    AccessLog, DataSettings, DiscoverySettings, LogFormat, LogSettings, ServerSettings, Settings,
+    AccessLog, Certificate, DataSettings, DiscoverySettings, LogFormat, LogSettings, ServerSettings, Settings,
 };

@@ -15,7 +15,9 @@ pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use pass_through::{KeyRule, Method, PathRule};
 pub(crate) use provider::{Header, Kind, Models, Provider};
 pub(crate) use secret::Secret;
-pub(crate) use server::{AuthFailures, Data, Disconnect, Discovery, Format, Http2, Key, Log, Server, Tls};
+pub(crate) use server::{
+    Acme, AuthFailures, Data, Disconnect, Discovery, Domains, Format, Http2, Key, Log, Server, Tls, TlsFiles,
+};
 
 use crate::decode::{Items, Named, Part, section};
 use crate::yaml::Spanned;

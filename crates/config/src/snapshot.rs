@@ -33,8 +33,10 @@ pub struct Snapshot {
     pub routes: Vec<Arc<RouteOptions>>,
     /// Options of names that are not routes.
     pub no_route: Arc<RouteOptions>,
-    /// What encrypts the data plane's connections.
+    /// What encrypts the data plane's connections, where it comes from files.
     pub tls: Option<ServerIdentity>,
+    /// What encrypts the control plane's connections.
+    pub admin_tls: Option<ServerIdentity>,
     /// Files that it was made from, besides the configuration and secrets: when they change, the next
     /// world is due.
     pub files: Vec<PathBuf>,

@@ -6,6 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
 pub mod pem;
+pub mod probe;
 pub mod server;
 #[cfg(test)]
 pub(crate) mod testing;

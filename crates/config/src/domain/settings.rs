@@ -7,6 +7,7 @@ use std::time::Duration;
 use pointsman_resilience::FailurePolicy;
 use pointsman_telemetry::export::ExporterOptions;
 use pointsman_transport::Http2;
+use pointsman_transport::acme::AcmeOptions;
 use pointsman_transport::egress::Egress;
 use pointsman_transport::tls::server::ServerFiles;
 
@@ -46,8 +47,10 @@ pub struct ServerSettings {
     pub max_upload_bytes: u64,
     /// Bytes of request bodies in flight at one time, in all.
     pub max_bytes_in_flight: u64,
-    /// The identity that encrypts the data plane's connections. The snapshot holds what it says.
-    pub tls: Option<ServerFiles>,
+    /// What encrypts the data plane's connections.
+    pub tls: Option<Certificate>,
+    /// What encrypts the control plane's connections. The snapshot holds what the files say.
+    pub admin_tls: Option<ServerFiles>,
     /// Where HTTP/2 is spoken.
     pub http2: Http2,
     /// From an idle or new connection to a complete request head.
@@ -73,6 +76,7 @@ impl Default for ServerSettings {
             max_upload_bytes: 512 * MIB,
             max_bytes_in_flight: 256 * MIB,
             tls: None,
+            admin_tls: None,
             http2: Http2::Tls,
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
@@ -81,6 +85,15 @@ impl Default for ServerSettings {
             drain_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// Where a listener's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// These files. The snapshot holds what they say.
+    Files(ServerFiles),
+    /// An authority.
+    Acme(AcmeOptions),
 }
 
 /// Where and how long request records are kept.

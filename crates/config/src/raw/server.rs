@@ -1,8 +1,8 @@
 //! Sections of the process itself, and client keys.
 
 use crate::decode::{ByteSize, OneOrMany, Span, section};
-use crate::raw::KeyRule;
 use crate::raw::node::words;
+use crate::raw::{CaFile, KeyRule};
 use crate::yaml::Spanned;
 
 section! {
@@ -19,8 +19,10 @@ section! {
         max_upload: Option<Spanned<ByteSize>>,
         /// Request bodies in memory at one time, in all. Beyond, callers get 429.
         max_in_flight: Option<Spanned<ByteSize>>,
-        /// Certificate and key: connections of the API are encrypted.
-        tls: Option<Tls>,
+        /// Certificate and key, or where to obtain them: connections of the API are encrypted.
+        tls: Option<Spanned<Tls>>,
+        /// Certificate and key: connections of the control plane are encrypted.
+        admin_tls: Option<TlsFiles>,
         /// Where HTTP/2 is spoken.
         http2: Option<Http2>,
         /// From an idle or new connection to a complete request head.
@@ -48,14 +50,49 @@ section! {
 }
 
 section! {
-    /// A server's identity, in PEM files that are read again when they change.
+    /// A server's identity: PEM files that are read again when they change, or an authority to ask.
     pub(crate) struct Tls {
+        /// The certificate, followed by those between it and its authority.
+        cert: Option<Spanned<String>>,
+        /// The private key.
+        key: Option<Spanned<String>>,
+        /// Authorities of clients: only who shows a certificate of theirs may connect.
+        client_ca: Option<Spanned<String>>,
+        /// Obtains and renews the certificate, in place of `cert` and `key`.
+        acme: Option<Spanned<Acme>>,
+    }
+}
+
+section! {
+    /// A server's identity, in PEM files that are read again when they change.
+    pub(crate) struct TlsFiles {
         /// The certificate, followed by those between it and its authority.
         cert: Spanned<String>,
         /// The private key.
         key: Spanned<String>,
         /// Authorities of clients: only who shows a certificate of theirs may connect.
         client_ca: Option<Spanned<String>>,
+    }
+}
+
+/// One name or a list of them.
+pub(crate) type Domains = OneOrMany<Spanned<String>>;
+
+section! {
+    /// An authority that issues certificates by itself (ACME, RFC 8555).
+    pub(crate) struct Acme {
+        /// The names that the certificate is for. Port 443 of each must lead here.
+        domains: Spanned<Domains>,
+        /// Whom the authority may write to.
+        email: Option<Spanned<String>>,
+        /// `true`: you have read the authority's terms and agree to them.
+        agree_to_terms: Option<Spanned<bool>>,
+        /// The authority's directory; Let's Encrypt's by default.
+        directory: Option<Spanned<String>>,
+        /// Who vouches for the directory, instead of all others.
+        ca: Option<CaFile>,
+        /// Folder of the account's key and the certificates; `acme` in the data folder by default.
+        cache: Option<Spanned<String>>,
     }
 }
 

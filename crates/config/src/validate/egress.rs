@@ -59,7 +59,7 @@ impl Checker<'_> {
         Way { http2: http2.map(known), ..self.way(raw.ca.as_ref(), raw.proxy.as_ref(), Trust::Only) }
     }
 
-    fn way(
+    pub(super) fn way(
         &mut self,
         ca: Option<&raw::CaFile>,
         proxy: Option<&raw::Proxy>,

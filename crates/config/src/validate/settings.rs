@@ -77,7 +77,9 @@ impl Checker<'_> {
             max_body_bytes: max_body,
             max_upload_bytes: raw.max_upload.as_ref().map_or(defaults.max_upload_bytes, |size| size.value.0),
             max_bytes_in_flight: max_in_flight,
-            tls: raw.tls.as_ref().map(|tls| self.server_files(tls)),
+            // Needs what comes later: see `Checker::data_plane`.
+            tls: None,
+            admin_tls: None,
             http2: raw.http2.map_or(defaults.http2, http2),
             header_timeout: self.duration(raw.header_timeout, defaults.header_timeout),
             body_timeout: self.duration(raw.body_timeout, defaults.body_timeout),

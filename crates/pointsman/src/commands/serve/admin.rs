@@ -14,7 +14,7 @@ use pointsman_core::Clock;
 use pointsman_core::store::RecordReader;
 use pointsman_store::{SqliteAudit, SqliteReader};
 use pointsman_telemetry::Metrics;
-use pointsman_transport::{Drain, ServeOptions, serve};
+use pointsman_transport::{Drain, Edge, Http2, ServeOptions, serve_edge};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -102,10 +102,11 @@ pub(super) fn start(listeners: Vec<TcpListener>, watched: &Watched<'_>) -> Resul
         max_headers: MAX_HEADERS,
     };
     let (mut servers, drain) = (JoinSet::new(), Drain::default());
+    let edge = Edge { tls: watched.world.encryption().admin().cloned(), http2: Http2::Off };
     for listener in listeners {
         let router = router.clone();
         let service = move |peer| pointsman_admin::service(router.clone(), peer);
-        servers.spawn(serve(listener, service, options.clone(), drain.clone()));
+        servers.spawn(serve_edge(listener, service, options.clone(), edge.clone(), drain.clone()));
     }
     Ok(Admin { token_file, servers, drain, tail: watched.tail.clone() })
 }
@@ -116,7 +117,9 @@ fn state(token: AdminToken, watched: &Watched<'_>) -> Result<AdminState, Failure
     let status = move || {
         let snapshot = world.current().load();
         let uptime = clock.now().saturating_duration_since(started);
-        describe(&snapshot, uptime, metrics.in_flight().load(Ordering::Relaxed))
+        let mut status = describe(&snapshot, uptime, metrics.in_flight().load(Ordering::Relaxed));
+        status.warnings.extend(world.encryption().problem());
+        status
     };
     let drain = watched.drain.clone();
     let readiness = move || if drain.started() { Readiness::Draining } else { Readiness::Ready };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use pointsman_config::domain::ProviderSource;
+use pointsman_config::domain::{Certificate, ProviderSource};
 use pointsman_config::{Deployment, Provider, Snapshot};
 use pointsman_providers::simulated;
 
@@ -33,13 +33,20 @@ pub(super) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.snapshot.settings.server.tls.is_some() { "https" } else { "http" };
+        let server = &self.snapshot.settings.server;
+        let scheme = scheme(server.tls.is_some());
         let urls: Vec<String> =
             self.listening.iter().map(|address| format!("{scheme}://{address}")).collect();
         writeln!(f, "\nPointsman {} listens on {}\n", env!("CARGO_PKG_VERSION"), urls.join(" and "))?;
         self.providers(f)?;
         // Where it listens on all addresses, what is shown still has to be one.
-        let first = self.listening.first().map(|first| SocketAddr::new(reachable(first.ip()), first.port()));
+        let first = self.listening.first().map(|first| match &server.tls {
+            // The certificate is for names, not for addresses.
+            Some(Certificate::Acme(acme)) => {
+                format!("{}:{}", acme.domains.first().map_or("localhost", String::as_str), first.port())
+            }
+            _ => SocketAddr::new(reachable(first.ip()), first.port()).to_string(),
+        });
         let base = first.map_or("http://127.0.0.1:4180/v1".into(), |first| format!("{scheme}://{first}/v1"));
         let key = if self.snapshot.keys.is_empty() { "anything" } else { "YOUR_KEY" };
         writeln!(f, "Connect any OpenAI client:")?;
@@ -133,8 +140,18 @@ impl Banner<'_> {
             Some(path) => writeln!(f, "  records  {}", path.display())?,
             None => writeln!(f, "  records  off")?,
         }
-        writeln!(f, "  admin    http://{} (credential in {})", self.admin, self.token_file.display())
+        writeln!(
+            f,
+            "  admin    {}://{} (credential in {})",
+            scheme(self.snapshot.settings.server.admin_tls.is_some()),
+            self.admin,
+            self.token_file.display()
+        )
     }
+}
+
+const fn scheme(encrypted: bool) -> &'static str {
+    if encrypted { "https" } else { "http" }
 }
 
 fn source(provider: &Provider) -> String {

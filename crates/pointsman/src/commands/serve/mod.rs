@@ -2,6 +2,7 @@
 
 mod admin;
 mod banner;
+mod encryption;
 pub(super) mod engines;
 mod exporters;
 mod listen;
@@ -96,11 +97,14 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         max_head_bytes: MAX_HEAD_BYTES,
         max_headers: MAX_HEADERS,
     };
-    let edge = Edge { tls: world.tls().cloned(), http2: settings.server.http2 };
+    let edge = Edge { tls: world.encryption().data().cloned(), http2: settings.server.http2 };
     for listener in listeners {
         let gateway = gateway.clone();
         let service = move |peer| gateway.service(peer);
         servers.spawn(serve_edge(listener, service, options.clone(), edge.clone(), drain.clone()));
+    }
+    if let Some(acme) = world.encryption().acme() {
+        servers.spawn(acme.clone().run(drain.clone()));
     }
     let watched =
         Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, tail: &tail, clock };

@@ -13,11 +13,10 @@ use pointsman_config::{
 };
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Upstreams;
-use pointsman_transport::tls::server::ServerTls;
-use pointsman_transport::tls::validity::Moment;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::encryption::Encryption;
 use super::{engines, signals};
 use crate::cli;
 use crate::commands::world::{DEFAULT_FILE, Sources};
@@ -34,8 +33,7 @@ pub(super) struct World {
     upstreams: Arc<Upstreams>,
     metrics: Arc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
-    /// What listeners encrypt with, if they do.
-    tls: Option<Arc<ServerTls>>,
+    encryption: Encryption,
     engines: Mutex<Vec<EngineFound>>,
     /// What the control plane wrote and loaded, until the file's own event has come.
     applied: Mutex<Option<Applied>>,
@@ -54,7 +52,7 @@ impl World {
         let snapshot = sources.prepare(&[], &upstreams, None)?;
         metrics.config_loaded(snapshot.generation);
         warn(&snapshot);
-        let tls = snapshot.tls.as_ref().map(ServerTls::new);
+        let encryption = Encryption::new(&snapshot)?;
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         Ok(Arc::new(Self {
             args: args.clone(),
@@ -62,7 +60,7 @@ impl World {
             upstreams,
             metrics,
             current,
-            tls,
+            encryption,
             engines: Mutex::default(),
             applied: Mutex::default(),
             turn: Mutex::default(),
@@ -74,9 +72,9 @@ impl World {
         &self.current
     }
 
-    /// What the listeners of the data plane encrypt with.
-    pub(super) const fn tls(&self) -> Option<&Arc<ServerTls>> {
-        self.tls.as_ref()
+    /// What the listeners encrypt with.
+    pub(super) const fn encryption(&self) -> &Encryption {
+        &self.encryption
     }
 
     /// Looks for engines once; where they differ from those known, the world changes.
@@ -163,7 +161,7 @@ impl World {
             Ok(next) => {
                 let generation = next.generation;
                 warn(&next);
-                self.encrypt_as(&next, &previous);
+                self.encryption.follow(&next, &previous);
                 self.current.store(Arc::new(next));
                 self.metrics.config_loaded(generation);
                 let took_ms = started.elapsed().as_millis();
@@ -180,16 +178,6 @@ impl World {
                 );
                 Err(failure)
             }
-        }
-    }
-
-    /// New connections get the certificate of `next`; running ones keep theirs.
-    fn encrypt_as(&self, next: &Snapshot, previous: &Snapshot) {
-        let (Some(tls), Some(identity)) = (&self.tls, &next.tls) else { return };
-        tls.replace(identity);
-        if !previous.tls.as_ref().is_some_and(|previous| previous.same_certificate(identity)) {
-            let not_after = Moment(identity.validity().not_after).to_string();
-            tracing::info!(not_after, "new connections get the new certificate");
         }
     }
 
