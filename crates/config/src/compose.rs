@@ -1,6 +1,7 @@
 //! From text to snapshot: read, check, compose. May fail, and then nothing has changed; the caller
 //! swaps the result in.
 
+mod classes;
 mod naming;
 mod parts;
 mod pricing;
@@ -106,7 +107,7 @@ pub fn prepare(
     let mut builder = pointsman_routing::Builder::new();
     naming::providers(&mut builder, &providers);
     let mut places = Vec::new();
-    let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places);
+    let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places, &providers);
     naming::aliases(&mut builder, root.aliases.0, &mut places);
     let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places, &providers)).ok();
 

@@ -16,4 +16,4 @@ pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Class, Mode, Sugges
 pub use classify::{ErrorInfo, classify, classify_body_error, parse_retry_after};
 pub use price::{PriceError, PriceList, Prices, Scale, Tier, Units};
 pub use protocol::{Call, Protocol};
-pub use vendors::{AuthStyle, Engine, Support, Vendor, engines, vendor, vendors};
+pub use vendors::{AuthStyle, Engine, Quirks, Reasoning, Support, Vendor, engines, vendor, vendors};

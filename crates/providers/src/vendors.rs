@@ -1,8 +1,16 @@
 //! Who can be called: hosted vendors and engines on one's own machine, as data.
 //!
-//! The table itself is in `vendors/table.rs`; to add a vendor, add a row there.
+//! The best known vendors are in `vendors/table.rs`, further OpenAI-compatible ones in
+//! `vendors/compatible.rs`; to add a vendor, add a row there. Those of which only the name is known are in
+//! `vendors/unverified.rs`.
 
+mod compatible;
+#[cfg(test)]
+mod contract;
 mod table;
+mod unverified;
+
+use crate::protocol::Protocol;
 
 /// How a vendor wants to be shown the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +32,63 @@ pub enum Support {
     Usable,
     /// Not yet: a key that is found is reported, never used.
     Planned,
+    /// Only its name is known: nothing about how to call it was checked.
+    Unverified,
+}
+
+/// How a vendor is told how much to think.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reasoning {
+    /// Not at all, or nobody says how.
+    #[default]
+    Unknown,
+    /// `reasoning_effort: "low"`
+    Effort,
+    /// `reasoning: { "effort": "low", "max_tokens": 1000 }`
+    Object,
+    /// `thinking: { "type": "enabled" }`
+    Thinking,
+    /// `enable_thinking: true`, `thinking_budget: 1000`
+    Switch,
+}
+
+/// In what a vendor differs from its dialect's inventor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// The limit of an answer is called `max_tokens`, not `max_completion_tokens`.
+    pub old_max_tokens: bool,
+    /// There is no `developer` role; `system` is used.
+    pub no_developer_role: bool,
+    /// Top-level fields that it refuses.
+    pub drops: &'static [&'static str],
+    /// Top-level fields that it calls otherwise.
+    pub renames: &'static [(&'static str, &'static str)],
+    /// How thinking is controlled.
+    pub reasoning: Reasoning,
+}
+
+impl Quirks {
+    /// None.
+    pub const NONE: Self = Self {
+        old_max_tokens: false,
+        no_developer_role: false,
+        drops: &[],
+        renames: &[],
+        reasoning: Reasoning::Unknown,
+    };
+
+    /// What this vendor calls a top-level field of its dialect; `None` where it refuses it.
+    #[must_use]
+    pub fn name<'q>(&self, field: &'q str) -> Option<&'q str> {
+        if self.drops.contains(&field) {
+            return None;
+        }
+        if self.old_max_tokens && field == "max_completion_tokens" {
+            return Some("max_tokens");
+        }
+        let renamed = self.renames.iter().find(|(from, _)| *from == field);
+        Some(renamed.map_or(field, |(_, to)| to))
+    }
 }
 
 /// A hosted provider.
@@ -33,16 +98,20 @@ pub struct Vendor {
     pub name: &'static str,
     /// The name for people.
     pub display: &'static str,
-    /// The variables that may hold its key, in order of preference.
+    /// The variables that may hold its key, in order of preference; none where only its name is known.
     pub env: &'static [&'static str],
     /// Without a slash at its end; operations are appended (`/chat/completions`). Empty where it
     /// depends on the account.
     pub base_url: &'static str,
-    /// How the key is shown.
+    /// What it speaks at home. Where that is not OpenAI's, [`Vendor::base_url`] is its OpenAI-compatible side.
+    pub protocol: Protocol,
+    /// How the key is shown there.
     pub auth: AuthStyle,
     /// Whether `stream_options.include_usage` is known to be accepted. Where it is not, the last chunk
     /// usually carries usage anyway.
     pub include_usage: bool,
+    /// In what it differs from others of its dialect.
+    pub quirks: Quirks,
     /// Its names in the catalogue.
     pub catalogue: &'static [&'static str],
     /// A cheap chat model, for `check --live`.
@@ -70,10 +139,28 @@ pub struct Engine {
     pub docs: &'static str,
 }
 
+/// All rows in one list: the best known first, those known by name last.
+static VENDORS: [Vendor; COUNT] = {
+    let mut all = [table::USABLE; COUNT];
+    let mut next = 0;
+    let parts = [table::VENDORS, compatible::VENDORS, unverified::VENDORS];
+    let mut part = 0;
+    while part < parts.len() {
+        let mut row = 0;
+        while row < parts[part].len() {
+            all[next] = parts[part][row];
+            (next, row) = (next + 1, row + 1);
+        }
+        part += 1;
+    }
+    all
+};
+const COUNT: usize = table::VENDORS.len() + compatible::VENDORS.len() + unverified::VENDORS.len();
+
 /// All vendors, the best known first.
 #[must_use]
 pub fn vendors() -> &'static [Vendor] {
-    table::VENDORS
+    &VENDORS
 }
 
 /// The vendor of this name.

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pointsman_providers::{Mode, Support, catalogue, vendor, vendors};
-use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec};
+use pointsman_providers::{Mode, Support, catalogue, names, vendor, vendors};
+use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec, Spelling};
 
+use crate::compose::classes;
 use crate::compose::parts::Prepared;
 use crate::decode::{Context, Named, similar};
 use crate::domain::{Provider, RouteOptions};
@@ -36,7 +37,19 @@ pub(super) fn providers(builder: &mut Builder, prepared: &[Prepared]) {
     }
     let configured: HashSet<Arc<str>> =
         prepared.iter().filter_map(|p| p.provider.as_ref()?.vendor).map(Arc::from).collect();
+    builder.spelling(Spelling { listed, typed });
     builder.enable_hint(move |name| enabling_variable(name, &configured));
+}
+
+fn listed(model: &str) -> [String; 5] {
+    let names::Keys { squeezed, bare, words, undated, family } = names::keys(model);
+    [squeezed, bare, words, undated, family]
+}
+
+fn typed(name: &str) -> [Option<String>; 5] {
+    let names::Typed { squeezed, words } = names::typed(name);
+    let bare = words.is_some().then(|| squeezed.clone());
+    [Some(squeezed), bare, words.clone(), words.clone(), words]
 }
 
 fn is_open_ended(provider: Option<&Arc<Provider>>) -> bool {
@@ -65,20 +78,19 @@ pub(super) fn routes(
     builder: &mut Builder,
     written: Named<raw::Route>,
     places: &mut Vec<Place>,
+    providers: &[Prepared],
 ) -> Vec<Arc<RouteOptions>> {
     let mut options = Vec::with_capacity(written.0.len());
     for (name, raw) in written.0 {
         let place = number(places, name.place);
-        let node = match raw {
-            Some(raw) => {
-                options.push(check.route(&name.value, raw.options));
-                raw.node.into_spec(places)
-            }
-            None => {
-                builder.provider(&Arc::from(NOWHERE), true);
-                NodeSpec { place, kind: NodeKind::Model(format!("{NOWHERE}/{NOWHERE}")) }
-            }
-        };
+        let node = raw.and_then(|raw| {
+            options.push(check.route(&name.value, raw.options));
+            classes::expand(check, raw.node.into_spec(places), providers, places)
+        });
+        let node = node.unwrap_or_else(|| {
+            builder.provider(&Arc::from(NOWHERE), true);
+            NodeSpec { place, kind: NodeKind::Model(format!("{NOWHERE}/{NOWHERE}")) }
+        });
         builder.route(&name.value, place, node);
     }
     options

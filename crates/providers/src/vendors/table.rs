@@ -3,16 +3,19 @@
 //! `include_usage` is `true` only where the vendor documents `stream_options` (or is known to run a
 //! server that has it); Mistral (422) and Cohere are known to refuse it.
 
-use super::{AuthStyle, Engine, Support, Vendor};
+use super::{AuthStyle, Engine, Quirks, Reasoning, Support, Vendor};
+use crate::protocol::Protocol;
 
 /// A row to start from: OpenAI-compatible, bearer key, usage on request.
-const USABLE: Vendor = Vendor {
+pub(super) const USABLE: Vendor = Vendor {
     name: "",
     display: "",
     env: &[],
     base_url: "",
+    protocol: Protocol::OpenAi,
     auth: AuthStyle::Bearer,
     include_usage: true,
+    quirks: Quirks::NONE,
     catalogue: &[],
     check_model: None,
     support: Support::Usable,
@@ -29,6 +32,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.openai.com/v1",
         catalogue: &["openai"],
         check_model: Some("gpt-4o-mini"),
+        quirks: Quirks { reasoning: Reasoning::Effort, ..Quirks::NONE },
         docs: "https://platform.openai.com/docs/api-reference",
         ..USABLE
     },
@@ -39,6 +43,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.anthropic.com/v1",
         catalogue: &["anthropic"],
         check_model: Some("claude-haiku-4-5"),
+        protocol: Protocol::Anthropic,
         docs: "https://docs.anthropic.com/en/api/openai-sdk",
         ..USABLE
     },
@@ -49,6 +54,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
         catalogue: &["gemini"],
         check_model: Some("gemini-2.5-flash-lite"),
+        protocol: Protocol::Gemini,
         docs: "https://ai.google.dev/gemini-api/docs/openai",
         ..USABLE
     },
@@ -59,6 +65,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.groq.com/openai/v1",
         catalogue: &["groq"],
         check_model: Some("openai/gpt-oss-20b"),
+        quirks: Quirks { reasoning: Reasoning::Effort, ..Quirks::NONE },
         docs: "https://console.groq.com/docs/openai",
         ..USABLE
     },
@@ -70,6 +77,13 @@ pub(super) const VENDORS: &[Vendor] = &[
         include_usage: false,
         catalogue: &["mistral"],
         check_model: Some("ministral-3b-latest"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            renames: &[("seed", "random_seed")],
+            drops: &["stream_options"],
+            ..Quirks::NONE
+        },
         docs: "https://docs.mistral.ai/api",
         ..USABLE
     },
@@ -80,6 +94,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.deepseek.com/v1",
         catalogue: &["deepseek"],
         check_model: Some("deepseek-v4-flash"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            reasoning: Reasoning::Thinking,
+            ..Quirks::NONE
+        },
         docs: "https://api-docs.deepseek.com",
         ..USABLE
     },
@@ -90,6 +110,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://openrouter.ai/api/v1",
         catalogue: &[],
         check_model: Some("openai/gpt-oss-20b"),
+        quirks: Quirks { reasoning: Reasoning::Object, ..Quirks::NONE },
         docs: "https://openrouter.ai/docs",
         ..USABLE
     },
@@ -100,6 +121,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.x.ai/v1",
         catalogue: &["xai"],
         check_model: Some("grok-build-0.1"),
+        quirks: Quirks { reasoning: Reasoning::Effort, ..Quirks::NONE },
         docs: "https://docs.x.ai/docs/api-reference",
         ..USABLE
     },
@@ -110,6 +132,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.together.xyz/v1",
         catalogue: &["together_ai"],
         check_model: Some("meta-llama/Llama-3.2-3B-Instruct"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.together.ai/docs/openai-api-compatibility",
         ..USABLE
     },
@@ -120,6 +143,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.fireworks.ai/inference/v1",
         catalogue: &["fireworks_ai"],
         check_model: Some("accounts/fireworks/models/gpt-oss-20b"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            reasoning: Reasoning::Effort,
+            ..Quirks::NONE
+        },
         docs: "https://docs.fireworks.ai/tools-sdks/openai-compatibility",
         ..USABLE
     },
@@ -130,6 +159,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.cerebras.ai/v1",
         catalogue: &["cerebras"],
         check_model: Some("gpt-oss-120b"),
+        quirks: Quirks { no_developer_role: true, reasoning: Reasoning::Effort, ..Quirks::NONE },
         docs: "https://inference-docs.cerebras.ai/resources/openai",
         ..USABLE
     },
@@ -141,6 +171,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         include_usage: false,
         catalogue: &["perplexity"],
         check_model: Some("sonar"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            drops: &["tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"],
+            ..Quirks::NONE
+        },
         docs: "https://docs.perplexity.ai/docs/sonar/openai-compatibility",
         ..USABLE
     },
@@ -151,6 +187,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://integrate.api.nvidia.com/v1",
         catalogue: &["nvidia_nim"],
         check_model: Some("meta/llama-3.1-8b-instruct"),
+        quirks: Quirks { old_max_tokens: true, no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.api.nvidia.com/nim/reference/llm-apis",
         ..USABLE
     },
@@ -161,6 +198,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.sambanova.ai/v1",
         catalogue: &["sambanova"],
         check_model: Some("gpt-oss-120b"),
+        quirks: Quirks { old_max_tokens: true, no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.sambanova.ai",
         ..USABLE
     },
@@ -171,6 +209,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.deepinfra.com/v1/openai",
         catalogue: &["deepinfra"],
         check_model: Some("meta-llama/Meta-Llama-3.1-8B-Instruct"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            reasoning: Reasoning::Effort,
+            ..Quirks::NONE
+        },
         docs: "https://deepinfra.com/docs/openai_api",
         ..USABLE
     },
@@ -181,6 +225,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.novita.ai/openai/v1",
         catalogue: &["novita"],
         check_model: Some("meta-llama/llama-3.1-8b-instruct"),
+        quirks: Quirks { no_developer_role: true, reasoning: Reasoning::Switch, ..Quirks::NONE },
         docs: "https://novita.ai/docs/guides/llm-api",
         ..USABLE
     },
@@ -191,6 +236,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.tokenfactory.nebius.com/v1",
         catalogue: &["nebius"],
         check_model: Some("meta-llama/Meta-Llama-3.1-8B-Instruct"),
+        quirks: Quirks { no_developer_role: true, reasoning: Reasoning::Effort, ..Quirks::NONE },
         docs: "https://docs.tokenfactory.nebius.com",
         ..USABLE
     },
@@ -201,6 +247,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.hyperbolic.xyz/v1",
         catalogue: &["hyperbolic"],
         check_model: Some("meta-llama/Llama-3.2-3B-Instruct"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.hyperbolic.xyz",
         ..USABLE
     },
@@ -211,6 +258,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.moonshot.ai/v1",
         catalogue: &["moonshot"],
         check_model: Some("kimi-k2.6"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            reasoning: Reasoning::Thinking,
+            ..Quirks::NONE
+        },
         docs: "https://platform.moonshot.ai/docs",
         ..USABLE
     },
@@ -222,6 +275,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         include_usage: false,
         catalogue: &["zai"],
         check_model: Some("glm-4.5-air"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            reasoning: Reasoning::Thinking,
+            ..Quirks::NONE
+        },
         docs: "https://docs.z.ai/guides/overview/quick-start",
         ..USABLE
     },
@@ -233,6 +292,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         include_usage: false,
         catalogue: &["minimax"],
         check_model: Some("MiniMax-M2.5"),
+        quirks: Quirks { no_developer_role: true, reasoning: Reasoning::Thinking, ..Quirks::NONE },
         docs: "https://platform.minimax.io/docs/api-reference/text-openai-api",
         ..USABLE
     },
@@ -244,6 +304,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         include_usage: false,
         catalogue: &["cohere"],
         check_model: Some("command-r7b-12-2024"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            drops: &["stream_options"],
+            ..Quirks::NONE
+        },
         docs: "https://docs.cohere.com/docs/compatibility-api",
         ..USABLE
     },
@@ -254,6 +320,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://router.huggingface.co/v1",
         include_usage: false,
         check_model: Some("openai/gpt-oss-20b"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://huggingface.co/docs/inference-providers",
         ..USABLE
     },
@@ -286,6 +353,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         include_usage: false,
         catalogue: &["ai21"],
         check_model: Some("jamba-mini-1.7"),
+        quirks: Quirks { old_max_tokens: true, no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.ai21.com",
         ..USABLE
     },
@@ -296,6 +364,12 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         catalogue: &["dashscope"],
         check_model: Some("qwen-flash"),
+        quirks: Quirks {
+            old_max_tokens: true,
+            no_developer_role: true,
+            reasoning: Reasoning::Switch,
+            ..Quirks::NONE
+        },
         docs: "https://www.alibabacloud.com/help/en/model-studio",
         ..USABLE
     },
@@ -307,6 +381,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.scaleway.ai/v1",
         catalogue: &["scaleway"],
         check_model: Some("openai/gpt-oss-120b"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://www.scaleway.com/en/docs/generative-apis",
         ..USABLE
     },
@@ -317,6 +392,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://inference.baseten.co/v1",
         catalogue: &["baseten"],
         check_model: Some("openai/gpt-oss-120b"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.baseten.co",
         ..USABLE
     },
@@ -327,6 +403,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://api.friendli.ai/serverless/v1",
         catalogue: &["friendliai"],
         check_model: Some("google/gemma-4-31B-it"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://friendli.ai/docs",
         ..USABLE
     },
@@ -337,6 +414,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         base_url: "https://inference.api.nscale.com/v1",
         catalogue: &["nscale"],
         check_model: Some("meta-llama/Llama-3.1-8B-Instruct"),
+        quirks: Quirks { no_developer_role: true, ..Quirks::NONE },
         docs: "https://docs.nscale.com",
         ..USABLE
     },
@@ -346,6 +424,8 @@ pub(super) const VENDORS: &[Vendor] = &[
         env: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
         auth: AuthStyle::Header("api-key"),
         catalogue: &["azure", "azure_ai"],
+        protocol: Protocol::Azure,
+        quirks: Quirks { reasoning: Reasoning::Effort, ..Quirks::NONE },
         docs: "https://learn.microsoft.com/azure/ai-foundry/openai/reference",
         ..PLANNED
     },

@@ -11,7 +11,8 @@ fn names_and_variables_are_unique() {
     let mut variables = HashSet::new();
     for vendor in vendors() {
         assert!(names.insert(vendor.name), "{} occurs twice", vendor.name);
-        assert!(!vendor.env.is_empty(), "{} has no variable", vendor.name);
+        let unverified = vendor.support == Support::Unverified;
+        assert_eq!(vendor.env.is_empty(), unverified, "{} has no variable", vendor.name);
         for variable in vendor.env {
             assert!(variables.insert(variable), "{variable} occurs twice");
         }
@@ -43,13 +44,41 @@ fn the_variables_that_the_start_page_promises_are_known() {
 }
 
 #[test]
-fn usable_vendors_have_a_base_url_and_a_model_to_check_with() {
+fn usable_vendors_have_a_base_url() {
     for vendor in vendors().iter().filter(|vendor| vendor.support == Support::Usable) {
         assert!(vendor.base_url.starts_with("https://"), "{}", vendor.name);
         assert!(!vendor.base_url.ends_with('/'), "{}", vendor.name);
         assert!(matches!(vendor.auth, AuthStyle::Bearer | AuthStyle::Header(_)), "{}", vendor.name);
-        assert!(vendor.check_model.is_some(), "{}", vendor.name);
+        assert!(vendor.docs.starts_with("https://"), "{}", vendor.name);
+        assert!(vendor.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+        for name in vendor.catalogue {
+            assert!(catalogue().of(name).next().is_some(), "{}: {name} is not in the catalogue", vendor.name);
+        }
     }
+    let usable = vendors().iter().filter(|vendor| vendor.support == Support::Usable).count();
+    assert!(usable >= 100, "{usable}");
+}
+
+#[test]
+fn vendors_known_by_name_have_nothing_to_call() {
+    let unverified = || vendors().iter().filter(|vendor| vendor.support == Support::Unverified);
+    assert!(unverified().count() > 10);
+    for vendor in unverified() {
+        assert_eq!((vendor.base_url, vendor.docs, vendor.check_model), ("", "", None), "{}", vendor.name);
+        for name in vendor.catalogue {
+            assert!(catalogue().of(name).next().is_some(), "{}: {name} is not in the catalogue", vendor.name);
+        }
+    }
+}
+
+#[test]
+fn every_provider_of_the_catalogue_with_a_price_has_a_vendor_or_is_an_engine() {
+    let known: HashSet<_> = vendors().iter().flat_map(|vendor| vendor.catalogue).copied().collect();
+    let unknown: std::collections::BTreeSet<_> =
+        catalogue().entries().map(|entry| entry.provider).filter(|name| !known.contains(name)).collect();
+    println!("{unknown:?}");
+    // Engines, and names that the source uses for sign-ins of other vendors.
+    assert!(unknown.len() < 30, "{unknown:?}");
 }
 
 #[test]
