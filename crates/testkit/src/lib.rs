@@ -2,6 +2,7 @@
 //!
 //! - [`acme`]: an authority that issues certificates (RFC 8555), strict about what it is sent;
 //! - [`net`]: listener and connector in memory, so that timing tests run on paused time;
+//! - [`frames`]: an HTTP/2 server that can break every rule of it;
 //! - [`mock`]: a scripted OpenAI-compatible upstream with faults and an exact request log;
 //! - [`fakes`]: stand-ins for the traits of core;
 //! - [`hostile`]: inputs of hostile clients, each with its exact result;
@@ -10,6 +11,7 @@
 
 pub mod acme;
 pub mod fakes;
+pub mod frames;
 pub mod hostile;
 pub mod mock;
 pub mod net;

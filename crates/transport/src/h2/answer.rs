@@ -18,7 +18,7 @@ pub(crate) struct Answer {
     /// What its head says is left, in bytes.
     left: Option<u64>,
     /// Its place on the connection.
-    _claim: Claim,
+    claim: Claim,
 }
 
 impl fmt::Debug for Answer {
@@ -34,7 +34,7 @@ impl Answer {
         left: Option<u64>,
         claim: Claim,
     ) -> Self {
-        Self { stream, upload, left, _claim: claim }
+        Self { stream, upload, left, claim }
     }
 
     /// Whether nothing more will come.
@@ -49,6 +49,15 @@ impl Answer {
 
     /// The next piece; `None` at the end. Trailers are dropped.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ExchangeError>>> {
+        let piece = ready!(self.poll_piece(cx));
+        match piece {
+            Some(Ok(_)) => self.claim.heard(),
+            Some(Err(_)) | None => self.claim.ended(),
+        }
+        Poll::Ready(piece)
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ExchangeError>>> {
         if let Some(upload) = &mut self.upload
             && let Poll::Ready(sent) = upload.poll(cx)
         {

@@ -54,10 +54,13 @@ pub(crate) async fn exchange(
     request: Request<RequestBody>,
     target: &Target,
 ) -> Result<Response<Answer>, Unanswered> {
-    let Claimed { mut send, claim } = claimed;
+    let Claimed { mut send, mut claim } = claimed;
     let (head, body) = translate(request, target)?;
     let no_body = body.is_end_stream();
-    let (mut answering, stream) = send.send_request(head, no_body)?;
+    let sending = send.send_request(head, no_body);
+    // An error here comes before the first byte: the connection ended since it was chosen.
+    let (mut answering, stream) =
+        sending.map_err(|error| Unanswered { error: broken(error), unprocessed: true })?;
     // The connection may end while this request is all that is left of it.
     drop(send);
     let mut upload = (!no_body).then(|| Box::new(Upload::new(stream, body)));
@@ -77,7 +80,9 @@ pub(crate) async fn exchange(
         }
         Pin::new(&mut answering).poll(cx).map_err(Unanswered::from)
     })
-    .await?;
+    .await;
+    claim.heard();
+    let response = response?;
     if response.headers().len() > MAX_HEADERS {
         return Err(ExchangeError::Malformed("the head has too many fields").into());
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ::h2::client::{Builder, Connection, SendRequest};
 use ::h2::{Ping, PingPong};
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::connect::ConnectError;
 use crate::h1::head::MAX_HEAD_BYTES;
@@ -29,6 +29,8 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// A peer is asked so often whether it is there, and given up if it does not say so in time.
 pub(crate) const PING_AFTER: Duration = Duration::from_secs(30);
 pub(crate) const PING_LIMIT: Duration = Duration::from_secs(20);
+/// A request that is given up after so long a silence puts its connection in doubt.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The connections of one origin.
 pub(crate) struct Sessions(Mutex<State>);
@@ -42,21 +44,32 @@ struct State {
 
 struct Session {
     send: SendRequest<Bytes>,
-    load: Arc<Mutex<Load>>,
+    load: Arc<Load>,
     /// Whether the peer's limits are known: before, only the request that opened the connection uses it.
     settled: watch::Receiver<bool>,
 }
 
 /// What runs on a connection.
 struct Load {
+    state: Mutex<LoadState>,
+    /// Its peer is to be asked at once whether it is there.
+    ask: Notify,
+}
+
+struct LoadState {
     streams: usize,
     /// When it last had fewer streams than before.
     since: Instant,
+    /// A request was given up in silence: until the peer gives a sign of life, others go elsewhere.
+    doubtful: bool,
 }
 
 /// A place on a connection for one request, until this is dropped.
 pub(crate) struct Claim {
-    load: Arc<Mutex<Load>>,
+    load: Arc<Load>,
+    /// When something last came for it.
+    heard: Instant,
+    ended: bool,
     /// Connections outlive the upstream of an old configuration as long as there are answers on them.
     _sessions: Arc<Sessions>,
 }
@@ -94,15 +107,16 @@ impl Sessions {
         let (send, mut connection) =
             builder().handshake(io).await.map_err(|error| ConnectError::Io(into_io(error)))?;
         let pings = connection.ping_pong();
-        let load = Arc::new(Mutex::new(Load { streams: 0, since: Instant::now() }));
+        let state = LoadState { streams: 0, since: Instant::now(), doubtful: false };
+        let load = Arc::new(Load { state: Mutex::new(state), ask: Notify::new() });
         let (settling, settled) = watch::channel(false);
-        let session = Session { send, load, settled };
+        let session = Session { send, load: load.clone(), settled };
         // Whatever the peer allows: this place is paid for with a connection.
         let claim = Claim::new(&session.load, self);
         let send = session.send.clone();
         let mut state = self.lock();
         while state.tasks.try_join_next().is_some() {}
-        state.tasks.spawn(drive(connection, pings, settling));
+        state.tasks.spawn(drive(connection, pings, settling, load));
         state.open.push(session);
         Ok(Claimed { send, claim })
     }
@@ -125,7 +139,7 @@ impl Sessions {
         let mut state = self.lock();
         let now = Instant::now();
         state.open.retain_mut(|session| {
-            let load = lock(&session.load);
+            let load = lock(&session.load.state);
             let idle = load.streams == 0 && now - load.since >= limit;
             drop(load);
             !idle && session.takes_requests()
@@ -142,7 +156,7 @@ impl Sessions {
 
     /// Connections on which nothing runs.
     pub(crate) fn idle(&self) -> usize {
-        self.lock().open.iter().filter(|session| lock(&session.load).streams == 0).count()
+        self.lock().open.iter().filter(|session| lock(&session.load.state).streams == 0).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -167,28 +181,47 @@ impl Session {
 
     fn claim(&self, sessions: &Arc<Sessions>) -> Option<Claimed> {
         // Places are taken under the lock of the sessions: none is taken between these lines.
-        let room = lock(&self.load).streams < self.limit();
+        let limit = self.limit();
+        let load = lock(&self.load.state);
+        let room = !load.doubtful && load.streams < limit;
+        drop(load);
         room.then(|| Claimed { send: self.send.clone(), claim: Claim::new(&self.load, sessions) })
     }
 }
 
 impl Claim {
-    fn new(load: &Arc<Mutex<Load>>, sessions: &Arc<Sessions>) -> Self {
-        lock(load).streams += 1;
-        Self { load: load.clone(), _sessions: sessions.clone() }
+    fn new(load: &Arc<Load>, sessions: &Arc<Sessions>) -> Self {
+        lock(&load.state).streams += 1;
+        Self { load: load.clone(), heard: Instant::now(), ended: false, _sessions: sessions.clone() }
+    }
+
+    /// Something came.
+    pub(super) fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// The exchange is over, well or not.
+    pub(super) fn ended(&mut self) {
+        self.ended = true;
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut load = lock(&self.load);
+        let now = Instant::now();
+        let mut load = lock(&self.load.state);
         load.streams -= 1;
-        load.since = Instant::now();
+        load.since = now;
+        // Whoever gives up after a silence cannot know whether the upstream is slow or the connection dead.
+        if !self.ended && now - self.heard >= SILENCE {
+            load.doubtful = true;
+            self.load.ask.notify_one();
+        }
     }
 }
 
 /// A connection that refused a request, and is not to be asked again for it.
-pub(crate) struct Avoid(Arc<Mutex<Load>>);
+pub(crate) struct Avoid(Arc<Load>);
 
 impl Claimed {
     /// So that a second try goes elsewhere.
@@ -219,25 +252,30 @@ async fn drive(
     connection: Connection<BoxedIo, Bytes>,
     pings: Option<PingPong>,
     settling: watch::Sender<bool>,
+    load: Arc<Load>,
 ) {
     tokio::select! {
         ended = connection => if let Err(error) = ended {
             tracing::debug!(%error, "an upstream connection ended");
         },
-        () = silence(pings, settling) => tracing::debug!("an upstream connection gave no sign of life"),
+        () = silence(pings, settling, &load) => tracing::debug!("an upstream connection gave no sign of life"),
     }
 }
 
 /// Resolves when a ping is not answered. The peer's limits come before its first answer (RFC 9113, 3.4).
-async fn silence(mut pings: Option<PingPong>, settling: watch::Sender<bool>) {
+async fn silence(mut pings: Option<PingPong>, settling: watch::Sender<bool>, load: &Load) {
     while let Some(asking) = &mut pings {
         match timeout(PING_LIMIT, asking.ping(Ping::opaque())).await {
-            Ok(Ok(_pong)) => settling.send_replace(true),
+            Ok(Ok(_pong)) => {
+                lock(&load.state).doubtful = false;
+                settling.send_replace(true);
+            }
             // The connection itself tells what is wrong.
             Ok(Err(_)) => break,
             Err(_) => return,
-        };
-        sleep(PING_AFTER).await;
+        }
+        // Early or not: it is time to ask.
+        let _ = timeout(PING_AFTER, load.ask.notified()).await;
     }
     std::future::pending::<()>().await;
 }

@@ -1,7 +1,5 @@
 //! Requests over connections in memory: servers of the `h2` crate, and raw ones that break the rules.
 
-mod raw;
-
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,12 +13,12 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use pointsman_testkit::frames::{self as raw, Raw, head};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::raw::Raw;
 use super::session::{MAX_STREAMS, PING_AFTER, PING_LIMIT};
 use crate::body::{RequestBody, RequestBodyError};
 use crate::connect::{Connect, Connecting, Negotiated, Negotiating, Origin};
@@ -307,12 +305,12 @@ async fn an_upload_goes_on_after_the_answer_has_begun() {
 #[tokio::test]
 async fn a_refusal_is_heard_before_all_has_been_sent() {
     let world = World::new(|_, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         let stream = raw.request().await.unwrap();
-        // `:status: 400`, complete; then: do not send the rest.
-        raw.send(raw::HEADERS, raw::END_HEADERS | raw::END_STREAM, stream, &[0x8c]).await;
+        // Complete; then: do not send the rest.
+        raw.send(raw::HEADERS, raw::END_HEADERS | raw::END_STREAM, stream, raw::STATUS_400).await;
         raw.reset(stream, 0).await;
-        raw.serve().await;
+        raw.serve(b"hello").await;
     });
     assert_eq!(world.send(streamed(128)).await.unwrap().status(), 400);
     assert_eq!(world.ask().await.unwrap(), "hello");
@@ -325,7 +323,7 @@ async fn a_body_that_breaks_off_is_said_to_be_at_fault_and_the_server_hears_of_i
     let tell = std::sync::Mutex::new(Some(tell));
     let world = World::new(move |_, io| {
         let tell = tell.lock().unwrap().take().unwrap();
-        async move { tell.send(Raw::open(io).await.next_reset().await).unwrap() }
+        async move { tell.send(Raw::open(io).await.unwrap().next_reset().await).unwrap() }
     });
     let body = RequestBody::streamed(Box::pin(Pieces(1, Some("the client left"))));
     let error = world.send(body).await.unwrap_err();
@@ -339,7 +337,7 @@ async fn a_body_that_is_dropped_resets_its_stream_and_frees_its_place() {
     let world = World::new(move |_, io| {
         let tell = tell.clone();
         async move {
-            let mut raw = Raw::open(io).await;
+            let mut raw = Raw::open(io).await.unwrap();
             let stream = raw.request().await.unwrap();
             raw.send(raw::HEADERS, raw::END_HEADERS, stream, raw::STATUS_200).await;
             raw.send(raw::DATA, 0, stream, b"data: 1\n\n").await;
@@ -348,7 +346,7 @@ async fn a_body_that_is_dropped_resets_its_stream_and_frees_its_place() {
             raw.request().await.unwrap();
             tell.send(None).unwrap();
             tell.send(raw.next_reset().await).unwrap();
-            raw.serve().await;
+            raw.serve(b"hello").await;
         }
     });
     let mut body = world.send(RequestBody::default()).await.unwrap().into_body();
@@ -369,7 +367,7 @@ async fn a_body_that_is_dropped_resets_its_stream_and_frees_its_place() {
 #[tokio::test]
 async fn what_a_goodbye_leaves_out_is_sent_once_more_elsewhere() {
     let world = World::new(|number, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         if number == 0 {
             let first = raw.request().await.unwrap();
             let second = raw.request().await.unwrap();
@@ -377,10 +375,10 @@ async fn what_a_goodbye_leaves_out_is_sent_once_more_elsewhere() {
             // The last stream is 1, for no reason.
             raw.send(raw::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]).await;
             tokio::task::yield_now().await;
-            raw.hello(first).await;
-            raw.rest().await;
+            raw.answer(first, b"hello").await;
+            while raw.next().await.is_some() {}
         } else {
-            raw.serve().await;
+            raw.serve(b"hello").await;
         }
     });
     for body in world.ask_together(2).join_all().await {
@@ -394,19 +392,19 @@ async fn what_a_goodbye_leaves_out_is_sent_once_more_elsewhere() {
 #[tokio::test]
 async fn a_refused_stream_is_sent_once_more_and_only_once() {
     let world = World::new(|number, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         if number == 0 || number > 1 {
             while let Some(stream) = raw.request().await {
                 raw.reset(stream, 7).await;
             }
         }
-        raw.serve().await;
+        raw.serve(b"hello").await;
     });
     assert_eq!(world.ask().await.unwrap(), "hello");
     assert_eq!(world.opened(), 2);
 
     let world = World::new(|_, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         while let Some(stream) = raw.request().await {
             raw.reset(stream, 7).await;
         }
@@ -423,7 +421,7 @@ async fn a_refused_stream_is_sent_once_more_and_only_once() {
 async fn other_resets_and_a_lost_connection_are_not_hidden() {
     for code in [1, 2, 8, 11] {
         let world = World::new(move |_, io| async move {
-            let mut raw = Raw::open(io).await;
+            let mut raw = Raw::open(io).await.unwrap();
             let before = raw.request().await.unwrap();
             raw.reset(before, code).await;
             let within = raw.request().await.unwrap();
@@ -451,9 +449,9 @@ async fn a_closed_connection_is_replaced() {
     let world = World::new(move |_, io| {
         let closing = closing.clone();
         async move {
-            let mut raw = Raw::open(io).await;
+            let mut raw = Raw::open(io).await.unwrap();
             let stream = raw.request().await.unwrap();
-            raw.hello(stream).await;
+            raw.answer(stream, b"hello").await;
             closing.notified().await;
         }
     });
@@ -472,15 +470,15 @@ async fn a_closed_connection_is_replaced() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_gives_no_sign_of_life_is_given_up() {
     let world = World::new(|number, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         let stream = raw.request().await.unwrap();
-        raw.hello(stream).await;
+        raw.answer(stream, b"hello").await;
         if number == 0 {
             raw.request().await.unwrap();
             // Open, and as good as dead.
             std::future::pending::<()>().await;
         }
-        raw.serve().await;
+        raw.serve(b"hello").await;
     });
     assert_eq!(world.ask().await.unwrap(), "hello");
     let started = Instant::now();
@@ -488,6 +486,44 @@ async fn a_peer_that_gives_no_sign_of_life_is_given_up() {
     assert!(started.elapsed() <= PING_AFTER + PING_LIMIT, "{:?}", started.elapsed());
     assert_eq!(world.ask().await.unwrap(), "hello");
     assert_eq!(world.opened(), 2);
+}
+
+/// The first connection serves one request; a second one gets no answer, and pings only where `pongs`.
+fn silent(pongs: bool) -> World {
+    World::new(move |number, io| async move {
+        let mut raw = Raw::open(io).await.unwrap();
+        if number == 0 {
+            let first = raw.request().await.unwrap();
+            raw.answer(first, b"hello").await;
+            raw.request().await.unwrap();
+            if !pongs {
+                std::future::pending::<()>().await;
+            }
+        }
+        raw.serve(b"hello").await;
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_given_up_in_silence_puts_its_connection_in_doubt() {
+    for (pongs, opened) in [(true, 1), (false, 2)] {
+        let world = silent(pongs);
+        assert_eq!(world.ask().await.unwrap(), "hello");
+        let given_up = tokio::time::timeout(Duration::from_secs(3), world.ask()).await;
+        assert!(given_up.is_err());
+        // A ping takes no time here.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let started = Instant::now();
+        assert_eq!(world.ask().await.unwrap(), "hello");
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(world.opened(), opened);
+    }
+    // Who gives up at once says nothing about the connection.
+    let world = silent(false);
+    assert_eq!(world.ask().await.unwrap(), "hello");
+    assert!(tokio::time::timeout(Duration::from_secs(1), world.ask()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_secs(1), world.ask()).await.is_err());
+    assert_eq!(world.opened(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -513,7 +549,7 @@ fn frames(frames: Vec<(u8, u8, Vec<u8>)>) -> World {
     World::new(move |_, io| {
         let frames = frames.clone();
         async move {
-            let mut raw = Raw::open(io).await;
+            let mut raw = Raw::open(io).await.unwrap();
             while let Some(stream) = raw.request().await {
                 for (kind, flags, payload) in &*frames {
                     raw.send(*kind, *flags, stream, payload).await;
@@ -521,10 +557,6 @@ fn frames(frames: Vec<(u8, u8, Vec<u8>)>) -> World {
             }
         }
     })
-}
-
-fn head(fields: &[Vec<u8>]) -> Vec<u8> {
-    [raw::STATUS_200.to_vec(), fields.concat()].concat()
 }
 
 #[tokio::test]
@@ -556,21 +588,21 @@ async fn heads_have_the_limits_of_http1() {
 #[tokio::test]
 async fn floods_end_the_connection() {
     let world = World::new(|number, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         let stream = raw.request().await.unwrap();
         if number == 0 {
             raw.send(raw::HEADERS, 0, stream, raw::STATUS_200).await;
             while raw.send(raw::CONTINUATION, 0, stream, &[]).await {}
         }
-        raw.hello(stream).await;
-        raw.rest().await;
+        raw.answer(stream, b"hello").await;
+        while raw.next().await.is_some() {}
     });
     assert_eq!(malformed(world.ask().await), "it floods the connection");
     assert_eq!(world.ask().await.unwrap(), "hello");
     assert_eq!(world.opened(), 2);
 
     let world = World::new(|_, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         let stream = raw.request().await.unwrap();
         // `:status: 103`, for ever.
         let hint = [0x08, 3, b'1', b'0', b'3'];
@@ -579,7 +611,7 @@ async fn floods_end_the_connection() {
     assert_eq!(malformed(world.ask().await), "too many interim answers");
 
     let world = World::new(|_, io| async move {
-        let mut raw = Raw::open(io).await;
+        let mut raw = Raw::open(io).await.unwrap();
         let stream = raw.request().await.unwrap();
         raw.send(raw::HEADERS, raw::END_HEADERS, stream, raw::STATUS_200).await;
         while raw.send(raw::DATA, 0, stream, &[]).await {}
@@ -670,9 +702,9 @@ async fn at_the_end_goodbye_is_said_and_waited_for() {
     let world = World::new(move |_, io| {
         let tell = tell.clone();
         async move {
-            let mut raw = Raw::open(io).await;
+            let mut raw = Raw::open(io).await.unwrap();
             let stream = raw.request().await.unwrap();
-            raw.hello(stream).await;
+            raw.answer(stream, b"hello").await;
             while let Some(sent) = raw.next().await {
                 tell.send(sent.kind).unwrap();
             }
