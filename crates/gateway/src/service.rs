@@ -105,6 +105,11 @@ impl<'a> Endpoint<'a> {
     }
 }
 
+/// Whether this path has a handler, whatever the method.
+pub(crate) fn is_served(path: &str) -> bool {
+    Endpoint::of(path) != Endpoint::Unknown
+}
+
 fn is_below(path: &str, base: &str) -> bool {
     path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -132,6 +137,9 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         Endpoint::Home => handlers::home::page(&gateway, peer, &request.into_parts().0),
         Endpoint::Live => handlers::health::live(),
         Endpoint::Ready => handlers::health::ready(&gateway),
+        Endpoint::Unknown if passthrough::generic::may_pass(&gateway.world.load(), request.uri().path()) => {
+            Box::pin(passthrough::generic::run(gateway, peer, request)).await
+        }
         Endpoint::Unknown => handlers::unknown::not_found(&request.into_parts().0),
     }
 }

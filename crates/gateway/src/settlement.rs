@@ -110,6 +110,14 @@ impl Settlement {
         self.open = Some(OpenAttempt { deployment: deployment.clone(), started, attempt });
     }
 
+    /// The attempt that is under way turned out to be one of this deployment.
+    pub(crate) fn answered_by(&mut self, deployment: &Arc<Deployment>) {
+        if let Some(open) = &mut self.open {
+            open.deployment = deployment.clone();
+            open.attempt.model = deployment.key.model.clone();
+        }
+    }
+
     /// The head of the answer is here.
     pub(crate) fn attempt_answered(&mut self, status: u16, now: Instant) {
         if let Some(open) = &mut self.open {
@@ -131,7 +139,8 @@ impl Settlement {
         attempt.duration_us = micros(now.saturating_duration_since(started));
         attempt.outcome = outcome;
         attempt.usage = usage;
-        attempt.cost = cost(&deployment, &usage);
+        // `None` from before its end: not to be known whatever its tokens.
+        attempt.cost = attempt.cost.and_then(|_| cost(&deployment, &usage));
         attempt.detail = detail;
         if let Some(live) = self.live(&deployment) {
             live.metrics.observe(&attempt);
@@ -171,14 +180,11 @@ impl Settlement {
         }
     }
 
-    /// What the last attempt cost is not known, and so neither is the sum.
+    /// What the attempt that is under way costs cannot be known, and so neither can the sum.
     pub(crate) fn cost_unknown(&mut self) {
-        self.update(|record| {
-            record.cost = None;
-            if let Some(attempt) = record.attempts.last_mut() {
-                attempt.cost = None;
-            }
-        });
+        if let Some(open) = &mut self.open {
+            open.attempt.cost = None;
+        }
     }
 
     /// What the gateway keeps with `deployment`.

@@ -8,6 +8,7 @@ mod access;
 mod body;
 mod framing;
 mod head;
+mod pass_through;
 mod reply;
 mod slow;
 
@@ -83,7 +84,8 @@ pub struct Case {
 /// The table.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [body::cases(), framing::cases(), head::cases(), access::cases(), slow::cases()].concat()
+    [body::cases(), framing::cases(), head::cases(), access::cases(), slow::cases(), pass_through::cases()]
+        .concat()
 }
 
 /// What a friendly client sends: it must pass at any time, in both worlds.
@@ -106,9 +108,10 @@ pub fn config(world: World, base_url: &str, server: &str) -> String {
     };
     format!(
         "server: {{ {server}max_body: {MAX_BODY}, max_in_flight: 64MiB, header_timeout: {}s, body_timeout: {}s, \
-         auth_failures: {{ max: 0 }} }}\nproviders:\n  alpha: {{ base_url: '{base_url}', models: [m], local: true }}\n{keys}",
+         auth_failures: {{ max: 0 }} }}\nproviders:\n  alpha: {{ base_url: '{base_url}', models: [m], local: true }}\n{}{keys}",
         HEADER_TIMEOUT.as_secs(),
         BODY_TIMEOUT.as_secs(),
+        pass_through::ROUTES,
     )
 }
 

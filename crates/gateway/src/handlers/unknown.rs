@@ -26,6 +26,11 @@ const MAX_ECHO: usize = 120;
 
 /// A 404 with the right URL.
 pub(crate) fn not_found(head: &request::Parts) -> Response<ResponseBody> {
+    errors::response(&error(head), None)
+}
+
+/// Why there is no such path, and which one was meant.
+pub(crate) fn error(head: &request::Parts) -> PublicError {
     let path = head.uri.path();
     let shown: String = path.chars().take(MAX_ECHO).collect();
     let host =
@@ -39,7 +44,7 @@ pub(crate) fn not_found(head: &request::Parts) -> Response<ResponseBody> {
             PATHS.join(", ")
         ),
     };
-    errors::response(&PublicError::new(ErrorCode::UnknownPath, message), None)
+    PublicError::new(ErrorCode::UnknownPath, message)
 }
 
 /// The path that was meant, by its last segments: prefixes are doubled, left out, or another server's.

@@ -28,7 +28,7 @@ pub(crate) enum Opened {
 /// Turns what was opened into a response.
 pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBody> {
     match opened {
-        Opened::Answered(Answered::Whole(answer)) => whole(dispatch.into_settlement(), answer),
+        Opened::Answered(Answered::Whole(answer)) => whole(dispatch.into_settlement(), *answer),
         Opened::Answered(Answered::Open(answer)) => open(dispatch, *answer),
         Opened::Rejected(rejection) => deliver::deliver(dispatch, rejection),
         Opened::Own(body) => own(dispatch.into_settlement(), body),

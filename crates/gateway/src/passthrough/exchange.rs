@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body::Body;
 use http_body_util::{BodyExt, Limited};
-use pointsman_config::Deployment;
+use pointsman_config::{Deployment, Snapshot};
 use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::PriceList;
 use pointsman_providers::classify::classify_body_error;
@@ -30,7 +31,7 @@ pub(crate) enum Answers {
 
 /// An answer that can be shown.
 pub(crate) enum Answered {
-    Whole(Whole),
+    Whole(Box<Whole>),
     Open(Box<Open>),
 }
 
@@ -49,6 +50,8 @@ pub(crate) struct Open {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: UpstreamBody,
+    /// Where the model is only known from the answer: the world that knows its price.
+    pub(crate) models: Option<Arc<Snapshot>>,
 }
 
 /// The attempt is on the record from here on.
@@ -77,11 +80,15 @@ pub(crate) async fn send(
         return Err(refusal(dispatch, deployment, response).await);
     }
     if answers == Answers::JsonHeld && is_json(response.headers()) {
-        return whole(dispatch, deployment, response).await.map(Answered::Whole);
+        return whole(dispatch, deployment, response).await.map(|whole| Answered::Whole(Box::new(whole)));
     }
     let (head, body) = response.into_parts();
-    let deployment = deployment.clone();
-    Ok(Answered::Open(Box::new(Open { deployment, status: head.status, headers: head.headers, body })))
+    let (deployment, status, headers) = (deployment.clone(), head.status, head.headers);
+    if body.is_end_stream() {
+        let whole = Whole { deployment, status, headers, body: Bytes::new(), usage: None };
+        return Ok(Answered::Whole(Box::new(whole)));
+    }
+    Ok(Answered::Open(Box::new(Open { deployment, status, headers, body, models: None })))
 }
 
 /// Ends the attempt, except where its answer is still to come.
@@ -98,11 +105,11 @@ pub(crate) fn conclude(
         Ok(Answered::Open(_)) => {}
         Ok(Answered::Whole(whole)) => {
             let usage = whole.usage.unwrap_or_default();
-            settlement.end_attempt(Outcome::Success, usage, None, now);
-            settlement.update(|record| record.usage = usage);
             if !cost_is_known(deployment, operation, &usage) {
                 settlement.cost_unknown();
             }
+            settlement.end_attempt(Outcome::Success, usage, None, now);
+            settlement.update(|record| record.usage = usage);
         }
         Err(failure) => {
             let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());

@@ -7,15 +7,13 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use pointsman_core::{Operation, PublicError};
-use pointsman_wire::probe::probe;
 
 use crate::Gateway;
 use crate::body::ResponseBody;
-use crate::errors;
 use crate::passthrough::answer;
 use crate::passthrough::exchange::{self, Answers};
-use crate::pipeline::dispatch::{Dispatch, Outgoing};
-use crate::pipeline::{admit, attempt, plan, read, refuse};
+use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::{self, attempt, refuse};
 
 pub(crate) async fn run(
     gateway: &Arc<Gateway>,
@@ -23,29 +21,10 @@ pub(crate) async fn run(
     operation: Operation,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let (head, body) = request.into_parts();
-    let admit::Admitted { snapshot, mut settlement } = match admit::admit(gateway, peer, operation, &head) {
-        Ok(admitted) => admitted,
-        Err(error) => return errors::response(&error, None),
+    let mut dispatch = match pipeline::prepare(gateway, peer, operation, request).await {
+        Ok(dispatch) => dispatch,
+        Err(refusal) => return *refusal,
     };
-    settlement.meter.pause(gateway.clock.now());
-    let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.metrics).await;
-    settlement.meter.resume(gateway.clock.now());
-    let received = match received {
-        Ok(received) => received,
-        Err(error) => return refuse(settlement, &error),
-    };
-    settlement.update(|record| record.request_bytes = received.wire_bytes);
-    settlement.lease = Some(received.lease);
-    let planned = probe(&received.bytes)
-        .map_err(PublicError::from)
-        .and_then(|probe| plan::plan(&snapshot, &probe, operation, &mut settlement));
-    let planned = match planned {
-        Ok(planned) => planned,
-        Err(error) => return refuse(settlement, &error),
-    };
-    let outgoing = Outgoing::new(received.bytes, &head.headers);
-    let mut dispatch = Dispatch::new(gateway.clone(), settlement, planned, outgoing);
     match open(&mut dispatch).await {
         Ok(opened) => answer::deliver(dispatch, opened),
         Err(error) => refuse(dispatch.into_settlement(), &error),

@@ -2,11 +2,13 @@
 //! headers as a chat request.
 //!
 //! [`json`] takes a JSON body and may try again; [`form`] streams an [`upload`] and may not; [`exchange`] is one upstream call of any of these;
-//! [`objects`] are files and batches, [`relay`] passes on answers that are not held.
+//! [`objects`] are files and batches, [`generic`] any other path that is let through, [`relay`] passes on answers
+//! that are not held.
 
 mod answer;
 mod exchange;
 mod form;
+pub(crate) mod generic;
 mod json;
 mod objects;
 pub(crate) mod relay;

@@ -3,17 +3,18 @@
 
 mod list;
 mod path;
+mod query;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::Incoming;
 use pointsman_config::{Deployment, Snapshot};
 use pointsman_core::objects::{ObjectKind, ObjectOwners, OwnedObject};
 use pointsman_core::{ErrorCode, Operation, Outcome, PublicError, Rng};
-use pointsman_routing::{DynamicDeployment, ProviderId};
+use pointsman_routing::Resolved;
 use pointsman_transport::RequestBody;
 use pointsman_wire::openai::objects::texts;
 use smallvec::smallvec;
@@ -21,7 +22,6 @@ use smallvec::smallvec;
 use self::path::Call;
 use crate::Gateway;
 use crate::body::ResponseBody;
-use crate::errors;
 use crate::passthrough::answer::{self, Opened};
 use crate::passthrough::exchange::{self, Answered, Answers, Whole};
 use crate::passthrough::form;
@@ -31,9 +31,7 @@ use crate::pipeline::attempt::{self, Failure};
 use crate::pipeline::dispatch::{Dispatch, Outgoing};
 use crate::pipeline::plan::Planned;
 use crate::pipeline::{admit, read, refuse};
-
-/// Which provider is meant.
-const PROVIDER: &str = "x-pointsman-provider";
+use crate::{errors, headers};
 
 /// What a request for an object is made of.
 struct Asked {
@@ -48,7 +46,7 @@ struct Asked {
 enum Payload {
     Nothing,
     Json(Bytes),
-    Upload(SharedUpload, Option<HeaderValue>),
+    Upload(SharedUpload, [Option<(HeaderName, HeaderValue)>; 2]),
 }
 
 pub(crate) async fn run(
@@ -108,12 +106,13 @@ async fn answer_to(
     match call {
         Call::List => list::list(dispatch, asked).await,
         Call::Create if asked.kind == ObjectKind::File => {
-            let deployment = asked.chosen(dispatch.operation)?;
+            let deployment = asked.chosen(dispatch)?;
             let limits = form::upload_limits(&asked.snapshot);
             let upload = Upload::new(body, &asked.head.headers, None, limits, dispatch.gateway.clock)?;
-            let content_type = asked.head.headers.get(header::CONTENT_TYPE).cloned();
             let upload = SharedUpload::new(upload);
-            let payload = Payload::Upload(upload.clone(), content_type);
+            let described = [header::CONTENT_TYPE, header::CONTENT_ENCODING]
+                .map(|name| asked.head.headers.get(&name).map(|value| (name, value.clone())));
+            let payload = Payload::Upload(upload.clone(), described);
             let opened = send(dispatch, &deployment, (Method::POST, base), payload, Answers::JsonHeld).await;
             let received = upload.lock().received();
             dispatch.settlement.update(|record| record.request_bytes = received);
@@ -190,31 +189,51 @@ impl Asked {
             .map_err(|error| PublicError { param: Some("input_file_id".into()), ..error })
     }
 
-    /// The provider that the caller names, or the only one there is.
-    fn chosen(&self, operation: Operation) -> Result<Arc<Deployment>, PublicError> {
-        let names: Vec<&str> = self
-            .snapshot
-            .providers
-            .iter()
-            .filter(|provider| !provider.simulated())
-            .map(|provider| &*provider.name)
-            .collect();
-        let named = self.head.headers.get(PROVIDER).and_then(|value| value.to_str().ok());
-        let name = match (named, names.as_slice()) {
-            (Some(named), _) => Some(named).filter(|named| names.contains(named)),
-            (None, [only]) => Some(*only),
-            (None, _) => None,
+    /// The provider that the caller names, itself or by a model or route that leads to it; or the only one
+    /// there is.
+    fn chosen(&self, dispatch: &mut Dispatch) -> Result<Arc<Deployment>, PublicError> {
+        let operation = dispatch.operation;
+        let named = match self.head.headers.get(headers::PROVIDER) {
+            Some(value) => value.to_str().unwrap_or_default(),
+            None => self.only().unwrap_or_default(),
         };
-        name.and_then(|name| self.deployment(name, operation)).ok_or_else(|| {
-            let message = format!("name the provider in the header `{PROVIDER}`: {}", names.join(", "));
-            PublicError::new(ErrorCode::InvalidRequest, message).at(PROVIDER)
+        let real = self.snapshot.provider_named(named).is_some_and(|provider| !provider.simulated());
+        let found = if real { Some(Arc::from(named)) } else { self.leads_to(named, &mut dispatch.rng) };
+        found.and_then(|name| self.deployment(&name, operation)).ok_or_else(|| {
+            let names: Vec<&str> = self.real_providers().collect();
+            let message = format!(
+                "name the provider in the header `{}`, or a model or route of it: {}",
+                headers::PROVIDER,
+                names.join(", ")
+            );
+            PublicError::new(ErrorCode::InvalidRequest, message).at(headers::PROVIDER.as_str().to_owned())
         })
     }
 
+    fn real_providers(&self) -> impl Iterator<Item = &str> {
+        let real = self.snapshot.providers.iter().filter(|provider| !provider.simulated());
+        real.map(|provider| &*provider.name)
+    }
+
+    fn only(&self) -> Option<&str> {
+        let mut names = self.real_providers();
+        names.next().filter(|_| names.next().is_none())
+    }
+
+    /// The provider of the first candidate of a model, route or alias.
+    fn leads_to(&self, name: &str, rng: &mut Rng) -> Option<Arc<str>> {
+        let provider = match self.snapshot.resolver.resolve(name).ok()? {
+            Resolved::Known(known) => {
+                let plan = known.plan(rng);
+                self.snapshot.deployment(plan.candidates.first()?.deployment)?.provider.clone()
+            }
+            Resolved::Dynamic(dynamic) => self.snapshot.provider(dynamic.provider)?.clone(),
+        };
+        (!provider.simulated()).then(|| provider.name.clone())
+    }
+
     fn deployment(&self, provider: &str, operation: Operation) -> Option<Arc<Deployment>> {
-        let position = self.snapshot.providers.iter().position(|known| &*known.name == provider)?;
-        let provider = ProviderId(u32::try_from(position).ok()?);
-        self.snapshot.dynamic(DynamicDeployment { provider, model: operation.as_str() })
+        self.snapshot.any_model(provider, operation.as_str())
     }
 }
 
@@ -241,10 +260,8 @@ async fn send(
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = RequestBody::from(body);
         }
-        Payload::Upload(body, content_type) => {
-            if let Some(content_type) = content_type {
-                request.headers_mut().insert(header::CONTENT_TYPE, content_type);
-            }
+        Payload::Upload(body, described) => {
+            request.headers_mut().extend(described.into_iter().flatten());
             *request.body_mut() = body.body("");
             upload = Some(body);
         }
@@ -265,9 +282,8 @@ async fn send(
 
 /// Whatever the answer names belongs to the caller: the object itself, and what a batch has written.
 async fn kept(asked: &Asked, opened: Opened) -> Result<Opened, PublicError> {
-    let Opened::Answered(Answered::Whole(Whole { body, deployment, .. })) = &opened else {
-        return Ok(opened);
-    };
+    let Opened::Answered(Answered::Whole(whole)) = &opened else { return Ok(opened) };
+    let Whole { body, deployment, .. } = &**whole;
     let Ok([id, output, errors]) = texts(body, ["id", "output_file_id", "error_file_id"]) else {
         return Ok(opened);
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, SizeHint};
-use pointsman_config::Deployment;
+use pointsman_config::{Deployment, Snapshot};
 use pointsman_core::{ErrorCode, Outcome, Phase};
 use pointsman_transport::UpstreamBody;
 use pointsman_wire::openai::relayed::UsageScanner;
@@ -37,6 +37,7 @@ struct Inner {
     last_chunk: Instant,
     stall: Duration,
     timer: Pin<Box<Sleep>>,
+    models: Option<Arc<Snapshot>>,
     ended: Option<Outcome>,
     detail: Option<Box<str>>,
     response_bytes: u64,
@@ -49,7 +50,7 @@ impl RelayDriver {
         dispatch.settlement.meter.pause(now);
         let textual = media_type(&answer.headers)
             .is_some_and(|kind| kind == "text/event-stream" || kind.ends_with("json"));
-        let Open { deployment, status, body, .. } = answer;
+        let Open { deployment, status, body, models, .. } = answer;
         Self(Some(Box::new(Inner {
             dispatch,
             deployment,
@@ -59,6 +60,7 @@ impl RelayDriver {
             last_chunk: now,
             stall,
             timer: Box::pin(tokio::time::sleep_until(now + stall)),
+            models,
             ended: None,
             detail: None,
             response_bytes: 0,
@@ -96,6 +98,10 @@ impl Inner {
                     if let Some(scanner) = &mut self.scanner {
                         scanner.push(&chunk);
                     }
+                    // Who knows the length does not ask again.
+                    if self.body.is_end_stream() {
+                        self.ended = Some(Outcome::Success);
+                    }
                     return Poll::Ready(Some(Ok(chunk)));
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -122,12 +128,27 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// The deployment of the model that the answer names, where nothing else told it.
+    fn named(&self) -> Option<Arc<Deployment>> {
+        let model = self.scanner.as_ref()?.model()?;
+        self.models.as_ref()?.deployment_of(&self.deployment.key.provider, model)
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let usage = self.scanner.as_ref().and_then(UsageScanner::usage).unwrap_or_default();
         let outcome = self.ended.unwrap_or(Outcome::Cancelled);
         let operation = self.dispatch.operation;
+        if let Some(named) = self.named() {
+            self.deployment = named;
+            self.dispatch.settlement.answered_by(&self.deployment);
+        }
         let settlement = &mut self.dispatch.settlement;
+        if !cost_is_known(&self.deployment, operation, &usage) {
+            settlement.cost_unknown();
+        }
         let now = settlement.now();
         settlement.end_attempt(outcome, usage, self.detail.take(), now);
         let response_bytes = self.response_bytes;
@@ -135,9 +156,6 @@ impl Drop for Inner {
             record.usage = usage;
             record.response_bytes = response_bytes;
         });
-        if !cost_is_known(&self.deployment, operation, &usage) {
-            settlement.cost_unknown();
-        }
         let error = (!matches!(outcome, Outcome::Success | Outcome::Cancelled))
             .then_some(ErrorCode::StreamInterrupted);
         settlement.end(outcome, self.status.as_u16(), error);

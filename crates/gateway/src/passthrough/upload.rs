@@ -239,6 +239,10 @@ impl Body for UploadBody {
         self.upload.lock().poll_piece(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.length == Some(0)
+    }
+
     fn size_hint(&self) -> SizeHint {
         self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }

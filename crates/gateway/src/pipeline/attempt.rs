@@ -307,7 +307,13 @@ pub(crate) async fn refusal(
     let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now()) / 1_000_000;
     let now_unix = u64::try_from(now_unix).unwrap_or_default();
-    let outcome = classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error));
+    let outcome = match classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error)) {
+        // Where objects are kept, a conflict is the caller's affair: another try meets the same one.
+        Outcome::UpstreamFault if head.status == StatusCode::CONFLICT && keeps(dispatch.operation) => {
+            Outcome::ClientFault
+        }
+        outcome => outcome,
+    };
     let mut failure = blamed(outcome, Some(head.status), &error, deployment);
     if outcome == Outcome::ClientFault {
         failure.rejection = Some(Box::new(Rejection {
@@ -349,6 +355,11 @@ async fn error_body(dispatch: &Dispatch, headers: &HeaderMap, body: UpstreamBody
         Ok(Ok(body)) => decode(headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
         Ok(Err(_)) | Err(_) => Bytes::new(),
     }
+}
+
+/// Whether an operation is about what a provider keeps.
+const fn keeps(operation: Operation) -> bool {
+    matches!(operation, Operation::Files | Operation::Batches | Operation::PassThrough)
 }
 
 pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {

@@ -31,41 +31,51 @@ pub(crate) async fn run(
     operation: Operation,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let (head, body) = request.into_parts();
-    let admitted = match admit::admit(gateway, peer, operation, &head) {
-        Ok(admitted) => admitted,
-        Err(error) => return errors::response(&error, None),
+    let mut dispatch = match prepare(gateway, peer, operation, request).await {
+        Ok(dispatch) => dispatch,
+        Err(refusal) => return *refusal,
     };
-    let admit::Admitted { snapshot, mut settlement } = admitted;
-    // Nothing before this line reads the body: its bytes are worth reading only for a known caller.
-    settlement.meter.pause(gateway.clock.now());
-    let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.metrics).await;
-    settlement.meter.resume(gateway.clock.now());
-    let received = match received {
-        Ok(received) => received,
-        Err(error) => return refuse(settlement, &error),
-    };
-    settlement.update(|record| record.request_bytes = received.wire_bytes);
-    settlement.lease = Some(received.lease);
-    let planned = probe(&received.bytes)
-        .map_err(PublicError::from)
-        .and_then(|probe| plan::plan(&snapshot, &probe, operation, &mut settlement));
-    let planned = match planned {
-        Ok(planned) => planned,
-        Err(error) => return refuse(settlement, &error),
-    };
-    let mut dispatch = Dispatch::new(
-        gateway.clone(),
-        settlement,
-        planned,
-        dispatch::Outgoing::new(received.bytes, &head.headers),
-    );
     if dispatch.route.on_disconnect == OnDisconnect::Finish {
         // Boxed: these routes are few, and their future would make everybody's larger.
         return Box::pin(leftover::run(dispatch)).await;
     }
     let opened = dispatch.open().await;
     answer(dispatch, opened)
+}
+
+/// From a request with a JSON body to its plan: nothing has been sent yet.
+///
+/// # Errors
+/// The refusal, settled.
+pub(crate) async fn prepare(
+    gateway: &Arc<Gateway>,
+    peer: IpAddr,
+    operation: Operation,
+    request: Request<Incoming>,
+) -> Result<Dispatch, Box<Response<ResponseBody>>> {
+    let (head, body) = request.into_parts();
+    let admit::Admitted { snapshot, mut settlement } = admit::admit(gateway, peer, operation, &head)
+        .map_err(|error| Box::new(errors::response(&error, None)))?;
+    // Nothing before this line reads the body: its bytes are worth reading only for a known caller.
+    settlement.meter.pause(gateway.clock.now());
+    let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.metrics).await;
+    settlement.meter.resume(gateway.clock.now());
+    let received = match received {
+        Ok(received) => received,
+        Err(error) => return Err(Box::new(refuse(settlement, &error))),
+    };
+    settlement.update(|record| record.request_bytes = received.wire_bytes);
+    settlement.lease = Some(received.lease);
+    let planned = probe(&received.bytes)
+        .map_err(PublicError::from)
+        .and_then(|probe| plan::plan(&snapshot, &probe, operation, &mut settlement));
+    match planned {
+        Ok(planned) => {
+            let outgoing = dispatch::Outgoing::new(received.bytes, &head.headers);
+            Ok(Dispatch::new(gateway.clone(), settlement, planned, outgoing))
+        }
+        Err(error) => Err(Box::new(refuse(settlement, &error))),
+    }
 }
 
 /// The response to what dispatching came to.

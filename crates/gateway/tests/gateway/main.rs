@@ -13,6 +13,7 @@ mod drain;
 mod failures;
 mod fallback;
 mod forms;
+mod generic;
 mod harness;
 mod hostile;
 mod hostile_upstreams;

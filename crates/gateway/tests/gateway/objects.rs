@@ -129,7 +129,8 @@ async fn lists_hold_the_callers_own_of_all_providers() {
     let world = keyed();
     let (alpha, beta) = (world.upstream("alpha"), world.upstream("beta"));
     let none = world.send(ask("GET", "/v1/files", "ann", "")).await;
-    assert_eq!(none.json(), json!({"object": "list", "data": [], "has_more": false}));
+    let empty = json!({"object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false});
+    assert_eq!(none.json(), empty);
     alpha.script([Answer::json(&object("a-1", 10)), Answer::json(&object("a-2", 30))]);
     beta.script([Answer::json(&object("b-1", 20)), Answer::json(&object("b-2", 40))]);
     for (key, provider) in [("ann", "alpha"), ("bob", "alpha"), ("ann", "beta"), ("bob", "beta")] {
@@ -140,15 +141,78 @@ async fn lists_hold_the_callers_own_of_all_providers() {
     };
     alpha.script([list(&[object("a-2", 30), object("foreign", 1)], true), list(&[object("a-1", 10)], false)]);
     beta.script([list(&[object("b-2", 40), object("b-1", 20)], false)]);
-    let reply = world.send(ask("GET", "/v1/files?limit=1", "ann", "")).await;
+    let reply = world.send(ask("GET", "/v1/files", "ann", "")).await;
     assert_eq!(
         reply.json(),
-        json!({"object": "list", "data": [object("b-1", 20), object("a-1", 10)], "has_more": false})
+        json!({"object": "list", "data": [object("b-1", 20), object("a-1", 10)], "first_id": "b-1",
+            "last_id": "a-1", "has_more": false})
     );
     let targets: Vec<_> = alpha.received().iter().skip(2).map(|r: &Received| r.target.clone()).collect();
     assert_eq!(targets, ["/v1/files?limit=100", "/v1/files?limit=100&after=foreign"]);
     alpha.script([Answer::error(500, "broken")]);
     world.send(ask("GET", "/v1/files", "ann", "")).await.assert_error(502, "upstream_unavailable", None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_come_in_pages_in_either_order_and_by_purpose() {
+    let world = keyed();
+    let alpha = world.upstream("alpha");
+    let file = |n: u64| {
+        let purpose = if n.is_multiple_of(2) { "batch" } else { "user_data" };
+        json!({"id": format!("f-{n}"), "object": "file", "created_at": n, "purpose": purpose})
+    };
+    for n in 1..=5 {
+        alpha.script([Answer::json(&file(n))]);
+        upload_as(&world, "ann", "alpha").await;
+    }
+    let all: Vec<_> = (1..=6).rev().map(file).collect();
+    alpha.otherwise(move |_| Answer::json(&json!({"object": "list", "data": all, "has_more": false})));
+    for (query, ids, more) in [
+        ("limit=2", &["f-5", "f-4"][..], true),
+        ("limit=2&after=f-4", &["f-3", "f-2"], true),
+        ("limit=2&after=f-2", &["f-1"], false),
+        ("limit=5", &["f-5", "f-4", "f-3", "f-2", "f-1"], false),
+        ("order=asc&limit=2", &["f-1", "f-2"], true),
+        ("order=asc&after=f-4", &["f-5"], false),
+        ("purpose=batch", &["f-4", "f-2"], false),
+        ("purpose=user_data&limit=1&after=f-3", &["f-1"], false),
+        ("purpose=vision", &[], false),
+    ] {
+        let list = world.send(ask("GET", &format!("/v1/files?{query}"), "ann", "")).await.json();
+        let seen: Vec<_> =
+            list["data"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+        assert_eq!((&seen[..], list["has_more"].as_bool()), (ids, Some(more)), "{query}");
+        assert_eq!(
+            (list["first_id"].as_str(), list["last_id"].as_str()),
+            (ids.first().copied(), ids.last().copied())
+        );
+    }
+    let reply = world.send(ask("GET", "/v1/files?after=f-6", "ann", "")).await;
+    reply.assert_error(404, "object_not_found", Some("after"));
+    let before = alpha.received().len();
+    let reply = world.send(ask("GET", "/v1/files?limit=0", "ann", "")).await;
+    reply.assert_error(400, "invalid_request", Some("limit"));
+    assert_eq!(alpha.received().len(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_or_route_leads_to_the_provider_of_a_new_file() {
+    let world = keyed();
+    let (alpha, beta) = (world.upstream("alpha"), world.upstream("beta"));
+    for mock in [&alpha, &beta] {
+        mock.otherwise(|_| Answer::json(&object("file-1", 1)));
+    }
+    for (named, provider) in [("beta", "beta"), ("beta/m", "beta"), ("both", "alpha"), ("alpha/m", "alpha")] {
+        let reply = world.send(upload("ann", named)).await;
+        assert_eq!((reply.status, reply.header("x-pointsman-provider")), (200, Some(provider)), "{named}");
+    }
+    let compressed = with(upload("ann", "alpha"), "content-encoding", "gzip");
+    assert_eq!(world.send(compressed).await.status, 200);
+    assert_eq!(alpha.received().last().unwrap().header("content-encoding"), Some("gzip"));
+    for named in ["sim", "alpha/none", "m"] {
+        let reply = world.send(upload("ann", named)).await;
+        reply.assert_error(400, "invalid_request", Some("x-pointsman-provider"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,6 +56,9 @@ async fn all_json_operations_reach_their_paths_untouched() {
     assert!(world.has_metric(
         "pointsman_requests_total{gen_ai_operation_name=\"rerank\",outcome=\"success\",status_class=\"2xx\",stream=\"false\"} 1"
     ));
+    assert!(world.has_metric(
+        "pointsman_unpriced_attempts_total{gen_ai_provider_name=\"alpha\",gen_ai_request_model=\"m\"} 4"
+    ));
     world.assert_at_rest();
 }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use bytes::Bytes;
 use http::Method;
 use pointsman_core::{ErrorCode, PublicError};
-use pointsman_wire::openai::objects::page;
+use pointsman_wire::openai::objects::{page, texts};
 
+use super::query::{self, Wanted};
 use super::{Asked, Payload, path, send, unreadable};
 use crate::passthrough::answer::Opened;
 use crate::passthrough::exchange::{Answered, Answers, Whole};
@@ -17,12 +18,20 @@ const MAX_PAGES: usize = 20;
 /// Objects on a page: what OpenAI takes for both kinds.
 const PAGE: usize = 100;
 
-/// All objects of the caller, newest first, as one page.
+/// One of the caller's objects, as its provider shows it.
+struct Found {
+    id: String,
+    created_at: u64,
+    body: Bytes,
+}
+
+/// A page of the caller's objects, of all providers.
 pub(super) async fn list(dispatch: &mut Dispatch, asked: &Asked) -> Result<Opened, PublicError> {
     let kind = asked.kind;
+    let wanted = query::parse(kind, asked.head.uri.query())?;
     let own = asked.blocking(move |owners, owner| owners.list(owner, kind)).await?;
     let providers: BTreeSet<&str> = own.iter().map(|object| object.provider.as_str()).collect();
-    let mut found: Vec<(u64, Bytes)> = Vec::new();
+    let mut found = Vec::new();
     let mut last = None;
     for provider in providers {
         let ids: HashSet<&str> = own
@@ -50,22 +59,50 @@ pub(super) async fn list(dispatch: &mut Dispatch, asked: &Asked) -> Result<Opene
             let page = page(&whole.body)
                 .map_err(|error| PublicError::new(ErrorCode::UpstreamMalformed, unreadable(&error).public))?;
             let own = page.items.iter().filter(|item| ids.contains(item.id.as_str()));
-            found.extend(own.map(|item| (item.created_at, whole.body.slice(item.range.clone()))));
+            found.extend(own.map(|item| Found {
+                id: item.id.clone(),
+                created_at: item.created_at,
+                body: whole.body.slice(item.range.clone()),
+            }));
             let next = page.items.last().filter(|item| page.has_more && path::is_id(&item.id));
             after = next.map(|item| format!("&after={}", item.id)).unwrap_or_default();
-            last = Some(whole);
+            last = Some(*whole);
             if after.is_empty() {
                 break;
             }
         }
     }
-    found.sort_by_key(|(created_at, _)| std::cmp::Reverse(*created_at));
-    let items: Vec<&[u8]> = found.iter().map(|(_, item)| &item[..]).collect();
-    let body =
-        [b"{\"object\":\"list\",\"data\":[".as_slice(), &items.join(&b","[..]), b"],\"has_more\":false}"]
-            .concat();
+    let body = page_of(found, &wanted)?;
     match last {
-        Some(whole) => Ok(Opened::Answered(Answered::Whole(Whole { body: body.into(), ..whole }))),
-        None => Ok(Opened::Own(body.into())),
+        Some(whole) => Ok(Opened::Answered(Answered::Whole(Box::new(Whole { body, ..whole })))),
+        None => Ok(Opened::Own(body)),
     }
+}
+
+/// What is `wanted` of all that was found, in OpenAI's shape.
+fn page_of(mut found: Vec<Found>, wanted: &Wanted) -> Result<Bytes, PublicError> {
+    if let Some(purpose) = &wanted.purpose {
+        found.retain(|item| matches!(texts(&item.body, ["purpose"]), Ok([Some(own)]) if own == *purpose));
+    }
+    found.sort_by_key(|item| std::cmp::Reverse(item.created_at));
+    if wanted.ascending {
+        found.reverse();
+    }
+    let start = match &wanted.after {
+        None => 0,
+        Some(after) => found.iter().position(|item| item.id == *after).map(|at| at + 1).ok_or_else(|| {
+            PublicError::new(ErrorCode::ObjectNotFound, "the list has no object with this id").at("after")
+        })?,
+    };
+    let rest = found.split_off(start);
+    let has_more = rest.len() > wanted.limit;
+    let page = rest.get(..wanted.limit).unwrap_or(&rest);
+    let items: Vec<&[u8]> = page.iter().map(|item| &item.body[..]).collect();
+    // Ids consist of characters that JSON takes as they are: others never become the caller's.
+    let id = |item: Option<&Found>| item.map_or_else(|| "null".to_owned(), |item| format!("\"{}\"", item.id));
+    let (first, last) = (id(page.first()), id(page.last()));
+    let tail = format!("],\"first_id\":{first},\"last_id\":{last},\"has_more\":{has_more}}}");
+    Ok([b"{\"object\":\"list\",\"data\":[".as_slice(), &items.join(&b","[..]), tail.as_bytes()]
+        .concat()
+        .into())
 }
