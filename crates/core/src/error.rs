@@ -62,6 +62,8 @@ error_codes! {
     UnknownPath = "unknown_path", Client;
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", Client;
+    /// The path is a WebSocket, and the request does not open one.
+    UpgradeRequired = "upgrade_required", Client;
     /// The body is longer than the limit.
     BodyTooLarge = "body_too_large", Client;
     /// The body did not arrive in time.

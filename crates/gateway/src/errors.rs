@@ -23,6 +23,7 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::TooManyAuthFailures | ErrorCode::TooManyBytesInFlight | ErrorCode::UpstreamRateLimited => {
@@ -50,6 +51,12 @@ pub(crate) fn response(error: &PublicError, record: Option<&RequestRecord>) -> R
     }
     if error.code == ErrorCode::InvalidApiKey {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if error.code == ErrorCode::UpgradeRequired {
+        let out = response.headers_mut();
+        out.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        out.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        out.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
     if error.code == ErrorCode::TooManyAuthFailures {
         // Each further guess costs a connection.

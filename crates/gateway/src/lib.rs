@@ -14,6 +14,7 @@ mod meter;
 mod origin;
 mod passthrough;
 pub mod pipeline;
+mod realtime;
 mod recorder;
 mod service;
 mod settlement;

@@ -14,7 +14,7 @@ use pointsman_core::{ErrorCode, Operation, PublicError};
 
 use crate::Gateway;
 use crate::body::ResponseBody;
-use crate::{errors, framing, handlers, passthrough, pipeline};
+use crate::{errors, framing, handlers, passthrough, pipeline, realtime};
 
 /// Serves one connection.
 #[derive(Clone, Debug)]
@@ -82,6 +82,7 @@ impl<'a> Endpoint<'a> {
             "/v1/audio/translations" => Self::Operation(Operation::Translation),
             "/v1/images/edits" => Self::Operation(Operation::ImageEdit),
             "/v1/images/variations" => Self::Operation(Operation::ImageVariation),
+            "/v1/realtime" => Self::Operation(Operation::Realtime),
             "/v1/models" => Self::Models,
             "/" => Self::Home,
             "/livez" => Self::Live,
@@ -98,6 +99,7 @@ impl<'a> Endpoint<'a> {
     fn allows(self, method: &Method) -> bool {
         match self {
             Self::Operation(Operation::Files | Operation::Batches) => true,
+            Self::Operation(Operation::Realtime) => *method == Method::GET,
             Self::Operation(_) => *method == Method::POST,
             Self::Unknown => true,
             _ => *method == Method::GET || *method == Method::HEAD,
@@ -127,6 +129,7 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         Endpoint::Operation(operation) if operation.is_text() => {
             pipeline::run(&gateway, peer, operation, request).await
         }
+        Endpoint::Operation(Operation::Realtime) => Box::pin(realtime::run(gateway, peer, request)).await,
         // Boxed: these are few, and their future would make everybody's larger.
         Endpoint::Operation(operation) => Box::pin(passthrough::run(gateway, peer, operation, request)).await,
         Endpoint::Models => handlers::models::list(&gateway, peer, &request.into_parts().0),
@@ -145,7 +148,11 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
 }
 
 fn method_not_allowed(endpoint: Endpoint<'_>, method: &Method) -> Response<ResponseBody> {
-    let allow = if matches!(endpoint, Endpoint::Operation(_)) { "POST" } else { "GET, HEAD" };
+    let allow = match endpoint {
+        Endpoint::Operation(Operation::Realtime) => "GET",
+        Endpoint::Operation(_) => "POST",
+        _ => "GET, HEAD",
+    };
     let message = format!("{method} is not for this path; use {allow}");
     let mut response = errors::response(&PublicError::new(ErrorCode::MethodNotAllowed, message), None);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -38,6 +38,8 @@ struct OpenAttempt {
     deployment: Arc<Deployment>,
     started: Instant,
     attempt: AttemptRecord,
+    /// What it costs, where that was summed as it went.
+    billed: Option<Cost>,
 }
 
 impl Settlement {
@@ -107,7 +109,7 @@ impl Settlement {
             cost: Some(Cost::default()),
             detail: None,
         };
-        self.open = Some(OpenAttempt { deployment: deployment.clone(), started, attempt });
+        self.open = Some(OpenAttempt { deployment: deployment.clone(), started, attempt, billed: None });
     }
 
     /// The attempt that is under way turned out to be one of this deployment.
@@ -134,13 +136,13 @@ impl Settlement {
         detail: Option<Box<str>>,
         now: Instant,
     ) {
-        let Some(OpenAttempt { deployment, started, mut attempt }) = self.open.take() else { return };
+        let Some(OpenAttempt { deployment, started, mut attempt, billed }) = self.open.take() else { return };
         let usage = if usage.source == UsageSource::Unknown { self.presumed(outcome) } else { usage };
         attempt.duration_us = micros(now.saturating_duration_since(started));
         attempt.outcome = outcome;
         attempt.usage = usage;
         // `None` from before its end: not to be known whatever its tokens.
-        attempt.cost = attempt.cost.and_then(|_| cost(&deployment, &usage));
+        attempt.cost = attempt.cost.and_then(|_| billed.or_else(|| cost(&deployment, &usage)));
         attempt.detail = detail;
         if let Some(live) = self.live(&deployment) {
             live.metrics.observe(&attempt);
@@ -184,6 +186,13 @@ impl Settlement {
     pub(crate) fn cost_unknown(&mut self) {
         if let Some(open) = &mut self.open {
             open.attempt.cost = None;
+        }
+    }
+
+    /// What the attempt that is under way costs: the sum of several answers, each at its own price.
+    pub(crate) fn bill(&mut self, cost: Cost) {
+        if let Some(open) = &mut self.open {
+            open.billed = Some(cost);
         }
     }
 

@@ -83,6 +83,10 @@ async fn answer(request: Request<Incoming>, clock: Clock) -> Result<Response<Eve
     let now_unix = u64::try_from(clock.unix_us(clock.now()) / 1_000_000).unwrap_or_default();
     let seed = seed(&body);
     let answer = match operation {
+        Some(Operation::Realtime) => Err(PublicError::new(
+            ErrorCode::UnsupportedOperation,
+            "the simulated provider has no realtime sessions",
+        )),
         Some(operation) => simulated::answer(operation, &body, Context { seed, now_unix }),
         None => Err(PublicError::new(ErrorCode::UnknownPath, "the simulated provider has no such operation")),
     };

@@ -7,7 +7,8 @@
 //! - [`fakes`]: stand-ins for the traits of core;
 //! - [`hostile`]: inputs of hostile clients, each with its exact result;
 //! - [`process`]: the real binary, started on a free port and killed on drop;
-//! - [`openai`]: bodies and stream events as the mock sends them.
+//! - [`openai`]: bodies and stream events as the mock sends them;
+//! - [`realtime`]: sessions over WebSockets, from both ends.
 
 pub mod acme;
 pub mod fakes;
@@ -17,3 +18,4 @@ pub mod mock;
 pub mod net;
 pub mod openai;
 pub mod process;
+pub mod realtime;

@@ -63,6 +63,10 @@ pub struct ServerSettings {
     pub auth_failures: FailurePolicy,
     /// How long requests may still run once the process was told to end.
     pub drain_timeout: Duration,
+    /// A realtime session without any message for so long ends.
+    pub realtime_idle_timeout: Duration,
+    /// Longest realtime session.
+    pub max_realtime_session: Duration,
 }
 
 impl Default for ServerSettings {
@@ -83,6 +87,10 @@ impl Default for ServerSettings {
             max_connections: 10_000,
             auth_failures: FailurePolicy { max: 20, window: Duration::from_secs(60) },
             drain_timeout: Duration::from_secs(30),
+            // People who talk also listen and think.
+            realtime_idle_timeout: Duration::from_secs(600),
+            // OpenAI ends its own sessions after an hour.
+            max_realtime_session: Duration::from_secs(2 * 60 * 60),
         }
     }
 }

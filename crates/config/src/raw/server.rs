@@ -35,6 +35,10 @@ section! {
         auth_failures: Option<AuthFailures>,
         /// How long requests may still run after the signal to end.
         drain_timeout: Option<Span>,
+        /// A realtime session without any message for so long ends.
+        realtime_idle_timeout: Option<Spanned<Span>>,
+        /// Longest realtime session.
+        max_realtime_session: Option<Spanned<Span>>,
     }
 }
 

@@ -89,6 +89,8 @@ impl Checker<'_> {
             },
             auth_failures: self.auth_failures(raw.auth_failures, defaults.auth_failures),
             drain_timeout: raw.drain_timeout.map_or(defaults.drain_timeout, |span| span.0),
+            realtime_idle_timeout: self.duration(raw.realtime_idle_timeout, defaults.realtime_idle_timeout),
+            max_realtime_session: self.duration(raw.max_realtime_session, defaults.max_realtime_session),
         }
     }
 

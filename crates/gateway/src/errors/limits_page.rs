@@ -51,6 +51,8 @@ fn settings() -> Vec<(&'static str, u128)> {
         ("server.header_timeout", time(server.header_timeout)),
         ("server.body_timeout", time(server.body_timeout)),
         ("server.drain_timeout", time(server.drain_timeout)),
+        ("server.realtime_idle_timeout", time(server.realtime_idle_timeout)),
+        ("server.max_realtime_session", time(server.max_realtime_session)),
         ("server.max_body", server.max_body_bytes.into()),
         ("server.max_upload", server.max_upload_bytes.into()),
         ("server.max_in_flight", server.max_bytes_in_flight.into()),

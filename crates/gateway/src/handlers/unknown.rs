@@ -7,7 +7,7 @@ use crate::body::ResponseBody;
 use crate::errors;
 
 /// The paths there are, longest first, so that `/chat/completions` is not taken for `/completions`.
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 13] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
@@ -20,6 +20,7 @@ const PATHS: [&str; 12] = [
     "/v1/audio/speech",
     "/v1/audio/transcriptions",
     "/v1/audio/translations",
+    "/v1/realtime",
 ];
 /// How much of a wrong path an error repeats, in characters.
 const MAX_ECHO: usize = 120;

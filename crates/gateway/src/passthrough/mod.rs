@@ -6,13 +6,13 @@
 //! that are not held.
 
 mod answer;
-mod exchange;
+pub(crate) mod exchange;
 mod form;
 pub(crate) mod generic;
 mod json;
 mod objects;
 pub(crate) mod relay;
-mod request;
+pub(crate) mod request;
 mod upload;
 
 use std::net::IpAddr;
