@@ -102,15 +102,15 @@ where
             PublicError::new(ErrorCode::BodyUnreadable, format!("the request body broke off: {error}"))
         })?;
         let Ok(data) = frame.into_data() else { continue };
+        let length = buffer.len() + data.len();
+        if length > limits.per_request {
+            return Err(too_large(limits.per_request));
+        }
         if !lease.grow(data.len(), limits.in_flight) {
             return Err(too_many_bytes());
         }
         if declared == Some(data.len()) && buffer.is_empty() {
             return Ok(data);
-        }
-        let length = buffer.len() + data.len();
-        if length > limits.per_request {
-            return Err(too_large(limits.per_request));
         }
         if buffer.capacity() < length {
             let trusted = if buffer.is_empty() { TRUSTED_LENGTH_BYTES } else { usize::MAX };
