@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod acme;
 mod certs;
 mod proxy;
 
