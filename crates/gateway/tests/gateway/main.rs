@@ -17,6 +17,7 @@ mod generic;
 mod harness;
 mod hostile;
 mod hostile_http2;
+mod hostile_http2;
 mod hostile_upstreams;
 mod limits;
 mod names;

@@ -121,11 +121,13 @@ impl Sessions {
         Ok(Claimed { send, claim })
     }
 
-    /// Waits until the limits of all connections are known, so that nobody opens one that is not needed.
+    /// Waits until the limits of all connections are known, so that nobody opens one that is not needed. Those
+    /// in doubt are not waited for.
     pub(crate) async fn settled(&self) {
         let unsettled: Vec<_> = {
             let state = self.lock();
-            let sessions = state.open.iter().map(|session| &session.settled);
+            let sessions = state.open.iter().filter(|session| !lock(&session.load.state).doubtful);
+            let sessions = sessions.map(|session| &session.settled);
             sessions.filter(|settled| !*settled.borrow()).cloned().collect()
         };
         for mut settled in unsettled {

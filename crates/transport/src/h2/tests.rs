@@ -518,6 +518,17 @@ async fn a_request_that_is_given_up_in_silence_puts_its_connection_in_doubt() {
         assert_eq!(started.elapsed(), Duration::ZERO);
         assert_eq!(world.opened(), opened);
     }
+    // Also where the peer has never said anything.
+    let mute = World::new(|number, io| async move {
+        if number == 0 {
+            let _io = io;
+            std::future::pending::<()>().await;
+        } else {
+            Raw::open(io).await.unwrap().serve(b"hello").await;
+        }
+    });
+    assert!(tokio::time::timeout(Duration::from_secs(3), mute.ask()).await.is_err());
+    assert_eq!(mute.ask().await.unwrap(), "hello");
     // Who gives up at once says nothing about the connection.
     let world = silent(false);
     assert_eq!(world.ask().await.unwrap(), "hello");
