@@ -17,7 +17,6 @@ mod generic;
 mod harness;
 mod hostile;
 mod hostile_http2;
-mod hostile_http2;
 mod hostile_upstreams;
 mod limits;
 mod names;
