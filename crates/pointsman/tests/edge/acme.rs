@@ -2,6 +2,7 @@
 //! on a socket, and Node as a client.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use pointsman_core::Clock;
 use pointsman_testkit::acme::{Dial, Directory, Faults};
 use pointsman_transport::BoxedIo;
+use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -114,7 +116,26 @@ fn a_directory_that_refuses_keeps_nobody_from_starting_or_ending() {
     ] {
         assert!(line.contains(wanted), "{wanted}: {line}");
     }
+    // Operators see it where they look, and an alert has something to watch.
+    let banner = |line: &str| line.split_once("admin    http://")?.1.split_once(' ')?.0.parse().ok();
+    let admin = running.wait_for_line(PATIENCE, banner).unwrap();
+    let status = ask(admin, "/admin/v1/status", &folder);
+    assert!(status.contains("localhost is not public (rejectedIdentifier); hint: correct"), "{status}");
+    let metrics = ask(admin, "/metrics", &folder);
+    let none = "pointsman_certificate_expiry_timestamp_seconds{listener=\"api\"} 0\n";
+    assert!(metrics.contains(none), "{metrics}");
     assert!(running.stop(PATIENCE).unwrap().success());
+}
+
+/// What the plain control plane answers.
+fn ask(admin: SocketAddr, path: &str, folder: &TempDir) -> String {
+    let token = fs::read_to_string(folder.path().join("data/admin.token")).unwrap();
+    let mut stream = std::net::TcpStream::connect(admin).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n");
+    write!(stream, "{head}authorization: Bearer {}\r\n\r\n", token.trim()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
@@ -144,7 +165,7 @@ fn the_control_plane_is_encrypted_and_asks_for_certificates() {
         fs::rename(folder.path().join(format!("{name}.new")), folder.path().join(format!("{name}.pem")))
             .unwrap();
     }
-    running.wait_for_line(PATIENCE, |line| line.contains("control plane").then_some(())).unwrap();
+    running.wait_for_line(PATIENCE, |line| line.contains("listener=\"admin\"").then_some(())).unwrap();
     assert_eq!(client("mutual", admin, folder.path()).trim(), "with 401, without refused");
     assert_eq!(health(), "ready\n");
     // The API stays as it is.

@@ -108,6 +108,41 @@ const modes = {
     })
     server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${server.address().port}`))
   },
+  // Speaks both versions, and says goodbye to each HTTP/2 session at its fourth request.
+  provider() {
+    const server = http2.createSecureServer({ cert: read('cert.pem'), key: read('key.pem'), allowHTTP1: true })
+    server.on('session', (opened) => {
+      opened.left = 4
+      console.log('session')
+    })
+    server.on('request', (request, response) => {
+      let text = ''
+      request.setEncoding('utf8').on('data', (piece) => { text += piece })
+      request.on('end', () => {
+        const opened = request.httpVersion === '2.0' ? request.stream.session : { left: 0 }
+        if (--opened.left === 0) opened.close()
+        const answer = { id: '1', created: 1, model: 'm' }
+        const content = `over ${request.httpVersion}, ${text.length} bytes`
+        if (!JSON.parse(text).stream) {
+          response.setHeader('content-type', 'application/json')
+          response.end(JSON.stringify({
+            ...answer, object: 'chat.completion',
+            choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
+            usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+          }))
+          return
+        }
+        response.setHeader('content-type', 'text/event-stream')
+        const event = { ...answer, object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content } }] }
+        const saying = setInterval(() => response.write(`data: ${JSON.stringify(event)}\n\n`), 5)
+        response.on('close', () => {
+          clearInterval(saying)
+          console.log(`given up: ${request.stream.rstCode}`)
+        })
+      })
+    })
+    server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${server.address().port}`))
+  },
 }
 
 await modes[mode]()

@@ -5,6 +5,7 @@
 
 mod acme;
 mod certs;
+mod http2;
 mod proxy;
 
 use std::fs;
