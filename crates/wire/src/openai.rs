@@ -3,6 +3,7 @@
 //! other two documents of the API.
 
 pub mod answer;
+pub mod chat;
 pub mod error;
 pub mod models;
 pub mod objects;

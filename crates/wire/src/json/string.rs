@@ -57,22 +57,24 @@ impl<'a> RawStr<'a> {
     /// The number of characters of the value (an escaped surrogate that stands alone is one).
     #[must_use]
     pub fn chars(&self) -> u64 {
-        if !self.escaped {
-            return self.raw.chars().count() as u64;
-        }
-        let (mut rest, mut count) = (self.raw, 0u64);
-        while let Some((plain, tail)) = rest.split_once('\\') {
-            count += plain.chars().count() as u64 + 1;
-            rest = match tail.as_bytes().first() {
-                Some(b'u') => {
-                    let pair = is_surrogate(tail, b"89abAB") && tail.get(5..).is_some_and(starts_low);
-                    tail.get(if pair { 11 } else { 5 }..).unwrap_or_default()
-                }
-                _ => tail.get(1..).unwrap_or_default(),
-            };
-        }
-        count + rest.chars().count() as u64
+        if self.escaped { chars_of_escaped(self.raw) } else { self.raw.chars().count() as u64 }
     }
+}
+
+/// The number of characters that the inside of a string stands for.
+pub(super) fn chars_of_escaped(raw: &str) -> u64 {
+    let (mut rest, mut count) = (raw, 0u64);
+    while let Some((plain, tail)) = rest.split_once('\\') {
+        count += plain.chars().count() as u64 + 1;
+        rest = match tail.as_bytes().first() {
+            Some(b'u') => {
+                let pair = is_surrogate(tail, b"89abAB") && tail.get(5..).is_some_and(starts_low);
+                tail.get(if pair { 11 } else { 5 }..).unwrap_or_default()
+            }
+            _ => tail.get(1..).unwrap_or_default(),
+        };
+    }
+    count + rest.chars().count() as u64
 }
 
 /// `text` as a JSON string, quotes included.

@@ -54,6 +54,24 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The number of characters of the value.
+    #[must_use]
+    pub fn chars(&self) -> u64 {
+        match self {
+            Self::Escaped(raw) => super::string::chars_of_escaped(raw),
+            Self::Plain(value) => value.chars().count() as u64,
+        }
+    }
+
+    /// Its length in bytes, as it stands: about that of the value.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        match self {
+            Self::Escaped(raw) => raw.len(),
+            Self::Plain(value) => value.len(),
+        }
+    }
+
     /// The same text, borrowed from this one.
     #[must_use]
     pub fn borrowed(&self) -> Text<'_> {
