@@ -27,7 +27,7 @@ pub struct Provider<S> {
     pub socket: WebSocketStream<S>,
 }
 
-/// Takes a session, with this subprotocol.
+/// Takes a session, with this subprotocol where it is offered.
 ///
 /// # Errors
 /// Whatever is wrong with the handshake.
@@ -41,7 +41,9 @@ where
         *head.method_mut() = request.method().clone();
         *head.uri_mut() = request.uri().clone();
         *head.headers_mut() = request.headers().clone();
-        if let Some(protocol) = protocol {
+        let offered = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+        let offered = offered.and_then(|offered| offered.to_str().ok()).unwrap_or_default();
+        if let Some(protocol) = protocol.filter(|protocol| offered.split(", ").any(|one| one == *protocol)) {
             let value = HeaderValue::from_static(protocol);
             response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
         }
@@ -119,7 +121,7 @@ pub fn usage(input: u64, audio: u64, output: u64) -> Value {
 }
 
 /// Serves sessions at a free port of 127.0.0.1 until the task is aborted: each says what it was opened with,
-/// and answers `response.create`.
+/// answers `response.create`, and counts audio.
 ///
 /// # Errors
 /// Where no port can be bound.
@@ -152,6 +154,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut provider: Provider<S>) 
             for event in answer("hello", &usage(10, 4, 6)) {
                 say(&mut provider.socket, &event).await?;
             }
+        }
+        if event["type"] == "input_audio_buffer.append" {
+            let length = event["audio"].as_str().map_or(0, str::len);
+            let event = json!({"type": "input_audio_buffer.committed", "event_id": "e", "item_id": length.to_string()});
+            say(&mut provider.socket, &event).await?;
         }
     }
     Ok(())

@@ -54,7 +54,9 @@ pub(crate) async fn run(
     settlement.update(|record| record.streamed = true);
     let asked = Offer::read(&head, protocols).and_then(|offer| {
         let query = Query::parse(head.uri.query().unwrap_or_default())?;
-        let planned = plan::by_name(&snapshot, query.model(), &mut settlement)?;
+        // Some SDKs cannot name a model for sessions that only transcribe.
+        let named = || head.headers.get(&headers::MODEL).and_then(|model| model.to_str().ok());
+        let planned = plan::by_name(&snapshot, query.model().or_else(named), &mut settlement)?;
         Ok((offer, query, planned))
     });
     let (offer, query, planned) = match asked {

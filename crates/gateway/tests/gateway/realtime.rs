@@ -290,12 +290,15 @@ async fn transcriptions_are_billed_at_their_own_model() {
             vec![session("gpt-4o-transcribe"), transcribed(&used)],
             Some(13 * 2500 + 9 * 10_000),
         ),
+        ("/v1/realtime?intent=transcription", vec![transcribed(&used)], Some(13 * 2500 + 9 * 10_000)),
         // Nobody said who transcribes, or it is not billed by the token.
         ("/v1/realtime?model=openai/gpt-audio", vec![transcribed(&used)], None),
         (intent, vec![transcribed(&json!({"type": "duration", "seconds": 3}))], None),
     ] {
-        let (mut client, mut provider) = open(&world, &mut openai, path, &[]).await;
-        if path == intent {
+        let named = [("x-pointsman-model", "openai/gpt-4o-transcribe")];
+        let headers = if path.contains("model=") { &[][..] } else { &named };
+        let (mut client, mut provider) = open(&world, &mut openai, path, headers).await;
+        if path.contains("intent") {
             assert_eq!(provider.head.uri(), "/v1/realtime?intent=transcription");
         }
         let count = world.sink.records().len();

@@ -9,5 +9,6 @@ mod admin;
 mod crash;
 mod engine;
 mod faults;
+mod realtime;
 mod sdk;
 mod support;

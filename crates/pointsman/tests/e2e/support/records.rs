@@ -55,6 +55,14 @@ impl Records {
         })
     }
 
+    /// All requests that the client saw end with this status, by time. Nothing is waited for.
+    pub(crate) fn with_status(&self, status: u16) -> Vec<Record> {
+        let sql = "SELECT status, outcome, error, route, attempts, input_tokens, output_tokens, usage_source, \
+                   cost_nanos, streamed FROM requests WHERE status = ?1 ORDER BY id";
+        let mut statement = self.0.prepare(sql).unwrap();
+        statement.query_map([status], record).unwrap().map(Result::unwrap).collect()
+    }
+
     /// The attempts of the n-th request by time. Ask for the request first: that waits.
     pub(crate) fn attempts_of_nth(&self, n: u32) -> Vec<Attempt> {
         let sql = "SELECT provider, outcome FROM attempts WHERE request_id = \
