@@ -160,6 +160,7 @@ impl Series {
     fn encode_state(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         for (name, help, gauge) in [
             (names::IN_FLIGHT, "Requests that have not ended", &self.in_flight),
+            (names::REALTIME_SESSIONS, "Realtime sessions that have not ended", &self.realtime_sessions),
             (names::BODY_BYTES, "Bytes of request bodies held", &self.body_bytes),
         ] {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -169,6 +170,15 @@ impl Series {
         let mut family =
             encoder.encode_descriptor(names::CONFIG_GENERATION, help, None, MetricType::Gauge)?;
         family.encode_gauge(&self.generation.load(Ordering::Relaxed))?;
+        let help = "When the certificate of an encrypted listener runs out";
+        let mut family =
+            encoder.encode_descriptor(names::CERTIFICATE_EXPIRY, help, None, MetricType::Gauge)?;
+        let certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        for (listener, expiry) in &*certificates {
+            let labels = [(names::LISTENER, *listener)];
+            family.encode_family(&labels)?.encode_gauge(&expiry.load(Ordering::Relaxed))?;
+        }
+        drop(certificates);
         let mut family = counters(encoder, names::CONFIG_LOADS, "Attempts to load the configuration")?;
         for (result, loads) in [("ok", &self.loads_ok), ("failed", &self.loads_failed)] {
             count(&mut family, &[(names::RESULT, result)], loads)?;

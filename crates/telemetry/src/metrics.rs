@@ -95,6 +95,12 @@ impl Metrics {
         &self.series.in_flight
     }
 
+    /// Realtime sessions that have not ended, which are requests as well: count up when one is opened.
+    #[must_use]
+    pub fn realtime_sessions(&self) -> &AtomicI64 {
+        &self.series.realtime_sessions
+    }
+
     /// Bytes of request bodies that are held.
     #[must_use]
     pub fn body_bytes(&self) -> &AtomicI64 {
@@ -118,6 +124,12 @@ impl Metrics {
     pub fn exporter(&self, name: &Arc<str>) -> Arc<ExporterCounters> {
         let mut exporters = self.series.exporters.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(exporters.entry(Arc::clone(name)).or_default())
+    }
+
+    /// When the certificate of this listener runs out, in seconds since 1970; 0: it has none.
+    #[must_use]
+    pub fn certificate_expiry(&self, listener: &'static str) -> Arc<AtomicI64> {
+        named(&self.series.certificates, listener)
     }
 
     /// The program's version.
@@ -171,10 +183,12 @@ pub(crate) struct Series {
     pub(crate) usage: [AtomicU64; USAGE_SOURCES.len()],
     pub(crate) deployments: Deployments,
     pub(crate) in_flight: AtomicI64,
+    pub(crate) realtime_sessions: AtomicI64,
     pub(crate) body_bytes: AtomicI64,
     pub(crate) queue_drops: Mutex<BTreeMap<&'static str, Arc<AtomicU64>>>,
     pub(crate) sinks: Mutex<BTreeMap<&'static str, Arc<SinkCounters>>>,
     pub(crate) exporters: Mutex<BTreeMap<Arc<str>, Arc<ExporterCounters>>>,
+    pub(crate) certificates: Mutex<BTreeMap<&'static str, Arc<AtomicI64>>>,
     pub(crate) generation: AtomicU64,
     pub(crate) loads_ok: AtomicU64,
     pub(crate) loads_failed: AtomicU64,
@@ -194,10 +208,12 @@ impl Series {
             usage: Default::default(),
             deployments: Deployments::new(),
             in_flight: AtomicI64::new(0),
+            realtime_sessions: AtomicI64::new(0),
             body_bytes: AtomicI64::new(0),
             queue_drops: Mutex::default(),
             sinks: Mutex::default(),
             exporters: Mutex::default(),
+            certificates: Mutex::default(),
             generation: AtomicU64::new(0),
             loads_ok: AtomicU64::new(0),
             loads_failed: AtomicU64::new(0),

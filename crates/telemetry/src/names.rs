@@ -25,6 +25,8 @@ pub const QUEUE: &str = "queue";
 pub const SINK: &str = "sink";
 /// A configured exporter.
 pub const EXPORTER: &str = "exporter";
+/// `api` or `admin`.
+pub const LISTENER: &str = "listener";
 /// `ok` or `failed`; for exporters `sent`, `failed` or `dropped`.
 pub const RESULT: &str = "result";
 /// A word of `pointsman_core::ErrorCode`.
@@ -59,6 +61,8 @@ pub const COST: &str = "pointsman_cost_usd";
 pub const UNPRICED: &str = "pointsman_unpriced_attempts";
 /// Gauge: requests that have not ended.
 pub const IN_FLIGHT: &str = "pointsman_requests_in_flight";
+/// Gauge: realtime sessions that have not ended.
+pub const REALTIME_SESSIONS: &str = "pointsman_realtime_sessions";
 /// Gauge: bytes of request bodies held.
 pub const BODY_BYTES: &str = "pointsman_request_body_bytes_in_flight";
 /// Counter: entries that a full queue refused.
@@ -77,5 +81,7 @@ pub const EXPORT_HELD: &str = "pointsman_export_records_held";
 pub const CONFIG_GENERATION: &str = "pointsman_config_generation";
 /// Counter: attempts to load the configuration.
 pub const CONFIG_LOADS: &str = "pointsman_config_loads";
+/// Gauge: when the certificate of a listener runs out.
+pub const CERTIFICATE_EXPIRY: &str = "pointsman_certificate_expiry_timestamp_seconds";
 /// Gauge, always 1: which build this is.
 pub const BUILD: &str = "pointsman_build";

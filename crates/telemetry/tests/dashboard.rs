@@ -19,6 +19,7 @@ fn families() -> Vec<(String, String)> {
     let metrics = Metrics::new("1");
     metrics.refused(ErrorCode::InvalidApiKey);
     let _ = metrics.exporter(&Arc::from("out"));
+    let _ = metrics.certificate_expiry("api");
     let types = metrics.encode();
     let types = types.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     types

@@ -14,6 +14,7 @@ mod schedule;
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ pub struct Acme {
     seed: u64,
     options: watch::Sender<Arc<AcmeOptions>>,
     state: watch::Sender<AcmeState>,
+    /// As [`AcmeState::not_after`], for a metric; 0: none.
+    expiry: Arc<AtomicI64>,
 }
 
 impl fmt::Debug for Acme {
@@ -90,7 +93,7 @@ impl fmt::Debug for Acme {
 
 impl Acme {
     /// Does nothing until [`Self::run`]; connections are refused until then. `seed`: any number, another for
-    /// every process.
+    /// every process. `expiry` follows the certificate that is served: its last second since 1970, or 0.
     ///
     /// # Errors
     /// Where TLS cannot be set up (a build fault).
@@ -99,6 +102,7 @@ impl Acme {
         network: Arc<dyn Network>,
         clock: Clock,
         seed: u64,
+        expiry: Arc<AtomicI64>,
     ) -> Result<Arc<Self>, rustls::Error> {
         Ok(Arc::new(Self {
             tls: ServerTls::without_identity()?,
@@ -107,6 +111,7 @@ impl Acme {
             seed,
             options: watch::Sender::new(Arc::new(options)),
             state: watch::Sender::default(),
+            expiry,
         }))
     }
 
@@ -186,6 +191,7 @@ impl Acme {
                     // What was served, if anything, has run out; it could stand for other terms.
                     let _ = self.tls.withdraw();
                     self.state.send_replace(AcmeState::default());
+                    self.expiry.store(0, Ordering::Relaxed);
                     tracing::warn!(
                         domains,
                         directory,
@@ -261,6 +267,7 @@ impl Acme {
         }
         self.tls.replace(&identity);
         let not_after = Some(identity.validity().not_after);
+        self.expiry.store(identity.validity().not_after, Ordering::Relaxed);
         self.state.send_replace(AcmeState { not_after, problem: None });
         Some(identity.validity())
     }

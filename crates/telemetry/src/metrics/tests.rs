@@ -123,6 +123,8 @@ fn gauges_queues_and_loads() {
     metrics.config_loaded(5);
     metrics.config_failed();
     assert_eq!(metrics.config_generation(), 5);
+    metrics.certificate_expiry("api").store(1_795_305_600, Ordering::Relaxed);
+    assert_eq!(metrics.certificate_expiry("admin").load(Ordering::Relaxed), 0);
     assert_has(
         &metrics,
         &[
@@ -133,6 +135,8 @@ fn gauges_queues_and_loads() {
             r#"pointsman_records_written_total{sink="sqlite"} 1000"#,
             r#"pointsman_records_failed_total{sink="sqlite"} 0"#,
             "pointsman_config_generation 5",
+            r#"pointsman_certificate_expiry_timestamp_seconds{listener="api"} 1795305600"#,
+            r#"pointsman_certificate_expiry_timestamp_seconds{listener="admin"} 0"#,
             r#"pointsman_config_loads_total{result="ok"} 2"#,
             r#"pointsman_config_loads_total{result="failed"} 1"#,
         ],

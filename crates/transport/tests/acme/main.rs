@@ -5,6 +5,7 @@
 
 mod world;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use self::world::{World, issued_to};
@@ -22,6 +23,8 @@ async fn a_certificate_is_obtained_served_kept_and_renewed() {
     assert!(refused.contains("AccessDenied"), "{refused}");
     let running = world.run(&first);
     world.settled(&first).await;
+    let expiry = world.expiry.load(Ordering::Relaxed);
+    assert_eq!(first.state().borrow().not_after, Some(expiry));
     let shown = world.connect("a.test", &[b"http/1.1"]).await.unwrap();
     assert_eq!(issued_to(&shown), ["a.test", "b.test"]);
     assert_eq!(world.connect("b.test", &[b"h2"]).await.unwrap(), shown);

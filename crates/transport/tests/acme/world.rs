@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 pub(crate) struct World {
     pub(crate) directory: Arc<Directory>,
     pub(crate) clock: Clock,
+    /// The metric.
+    pub(crate) expiry: Arc<AtomicI64>,
     net: MemoryNet,
     astray: Arc<AtomicBool>,
     folder: TempDir,
@@ -84,7 +86,16 @@ impl World {
             }
         });
         let folder = tempfile::tempdir().unwrap();
-        Self { directory, clock, net, astray, folder, _serving: serving, early: Mutex::default() }
+        Self {
+            directory,
+            clock,
+            expiry: Arc::default(),
+            net,
+            astray,
+            folder,
+            _serving: serving,
+            early: Mutex::default(),
+        }
     }
 
     pub(crate) fn options(&self, domains: &[&str]) -> AcmeOptions {
@@ -114,7 +125,7 @@ impl World {
     /// With its listener open for both domains, before anything is obtained.
     pub(crate) fn acme_with(&self, options: AcmeOptions) -> Arc<Acme> {
         let network = Arc::new(Memory(self.net.clone()));
-        let acme = Acme::new(options, network, self.clock, 1).unwrap();
+        let acme = Acme::new(options, network, self.clock, 1, self.expiry.clone()).unwrap();
         let mut early = self.early.lock().unwrap();
         early.abort_all();
         self.listen(&acme, &Drain::default(), &mut early);

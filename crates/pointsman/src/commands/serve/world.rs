@@ -33,6 +33,7 @@ pub(super) struct World {
     upstreams: Arc<Upstreams>,
     metrics: Arc<Metrics>,
     current: Arc<ArcSwap<Snapshot>>,
+    /// What the listeners encrypt with.
     encryption: Encryption,
     engines: Mutex<Vec<EngineFound>>,
     /// What the control plane wrote and loaded, until the file's own event has come.
@@ -52,7 +53,7 @@ impl World {
         let snapshot = sources.prepare(&[], &upstreams, None)?;
         metrics.config_loaded(snapshot.generation);
         warn(&snapshot);
-        let encryption = Encryption::new(&snapshot)?;
+        let encryption = Encryption::new(&snapshot, metrics.clone())?;
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         Ok(Arc::new(Self {
             args: args.clone(),
