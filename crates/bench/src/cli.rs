@@ -231,7 +231,8 @@ async fn run_compare(args: CompareArgs) -> io::Result<()> {
     }
     if let Some(pointsman) = pointsman.filter(|_| wanted(Case::HangingExporter)) {
         let results = hanging::run(&hanging::Options { pointsman, rounds, measure }).await?;
-        publish(&args.out, Section::Hanging, &report::hanging(&results, &args.command, &today()?))?;
+        let command = format!("{} ARGS=\"--only hanging-exporter\"", args.command);
+        publish(&args.out, Section::Hanging, &report::hanging(&results, &command, &today()?))?;
     }
     Ok(())
 }
