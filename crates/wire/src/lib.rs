@@ -7,11 +7,13 @@
 //! framing of event streams, [`multipart`] reads forms with files, [`websocket`] looks at frames as they
 //! pass.
 
+pub mod anthropic;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod json;
 pub mod multipart;
 pub mod neutral;
+pub mod ollama;
 pub mod openai;
 pub mod probe;
 pub mod splice;

@@ -13,6 +13,7 @@ pub mod ids;
 mod loss;
 mod media;
 mod message;
+pub(crate) mod read;
 mod request;
 mod seal;
 mod target;

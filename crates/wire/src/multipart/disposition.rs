@@ -56,6 +56,10 @@ fn disposition(value: &str) -> Result<(&str, bool), FormError> {
             Some(quoted) => quoted.split_once('"').ok_or(odd.clone())?,
             None => tail.split_at(tail.find(';').unwrap_or(tail.len())),
         };
+        // A quote further on (`name= "x"`) begins the value for some readers, and belongs to it for others.
+        if value.contains('"') {
+            return Err(FormError::Malformed("a parameter of a content disposition has a quote in its middle"));
+        }
         match key.trim() {
             key if key.eq_ignore_ascii_case("name") => {
                 if value.contains(['\\', '%']) || value.is_empty() || name.replace(value.trim()).is_some() {

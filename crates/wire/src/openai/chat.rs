@@ -15,6 +15,8 @@ mod encode;
 mod parts;
 mod render;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use pointsman_core::PublicError;

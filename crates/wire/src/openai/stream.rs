@@ -12,6 +12,7 @@ use pointsman_core::{Operation, Usage};
 use super::error::{self, UpstreamError};
 use super::payload::{self, Payload};
 use crate::json::{JsonError, validate};
+use crate::neutral::DecodeError;
 use crate::sse::{EventTooLong, Frame, Framer};
 
 /// What to do with a stream.
@@ -58,7 +59,7 @@ impl Observed {
 }
 
 /// The stream is not what it should be; nothing more will come of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamFault {
     /// Its framing.
     #[error(transparent)]
@@ -66,6 +67,9 @@ pub enum StreamFault {
     /// The data of an event.
     #[error("an event of the stream is not valid JSON: {0}")]
     Malformed(#[from] JsonError),
+    /// What an event says.
+    #[error("an event of the stream is none of its dialect: {0}")]
+    Foreign(#[from] DecodeError),
 }
 
 /// Observes one stream.

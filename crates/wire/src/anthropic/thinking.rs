@@ -1,0 +1,225 @@
+//! How long to think, in Anthropic's measures.
+//!
+//! Claude 4.6 and later take `thinking: {type: adaptive}` with `output_config.effort`, and the newest
+//! refuse budgets; earlier models, and other vendors' models behind this dialect, take `{type: enabled,
+//! budget_tokens}` alone. What an Anthropic client says goes through as it is.
+//!
+//! With thinking on, the vendor refuses a forced tool, a temperature other than 1, `top_k`, a `top_p` below
+//! 0.95, and a conversation that waits for a tool's result without the thoughts before the call.
+
+use pointsman_core::Dialect;
+
+use super::words;
+use crate::json::Text;
+use crate::neutral::{Cap, Content, Given, Losses, Message, Request, Role, Target, Thinking};
+
+/// The smallest budget that the vendor takes.
+const MIN_BUDGET: u64 = 1_024;
+
+/// The budget where a client only says "think".
+const USUAL_EFFORT: &str = "medium";
+
+/// What is said of thinking.
+#[derive(Debug, Default)]
+pub(super) struct Decision<'r> {
+    /// `thinking`
+    pub(super) mode: Mode,
+    /// `output_config.effort`
+    pub(super) effort: Option<Text<'r>>,
+    /// `thinking.display`
+    pub(super) display: Option<&'static str>,
+}
+
+/// `thinking.type`, and what goes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Not said.
+    #[default]
+    Unset,
+    /// `disabled`
+    Disabled,
+    /// `adaptive`
+    Adaptive,
+    /// `enabled`, with this `budget_tokens`.
+    Budget(u64),
+}
+
+impl Mode {
+    /// Whether the model thinks.
+    pub(super) const fn is_on(self) -> bool {
+        matches!(self, Self::Adaptive | Self::Budget(_))
+    }
+}
+
+/// What to say of thinking to this target. `limit` is the most that the client lets it write; `removed`:
+/// thoughts of another provider were taken out of the conversation.
+pub(super) fn decide<'r>(
+    request: &'r Request<'_>,
+    target: &Target<'_>,
+    removed: bool,
+    losses: &mut Losses,
+) -> Decision<'r> {
+    let Thinking { on, effort, budget, summary, shown, encrypted } = &request.thinking;
+    // Proofs come without being asked for.
+    let _ = encrypted;
+    let display = match (shown, summary) {
+        (Some(Given { value: true, .. }), _) | (None, Some(_)) => Some("summarized"),
+        (Some(Given { value: false, .. }), _) => Some("omitted"),
+        (None, None) => None,
+    };
+    if request.dialect == Dialect::Anthropic {
+        let mode = match (on, budget) {
+            (Some(Given { value: false, .. }), _) => Mode::Disabled,
+            (_, Some(Given { value: Cap::Free, .. })) => Mode::Adaptive,
+            (_, Some(Given { value: Cap::Tokens(tokens), .. })) => Mode::Budget(*tokens),
+            (_, None) => Mode::Unset,
+        };
+        let mut decision =
+            Decision { mode, effort: effort.as_ref().map(|given| given.value.borrowed()), display };
+        if removed && matches!(mode, Mode::Budget(_)) && waits_for_thoughts(&request.messages, target) {
+            losses.given(budget.as_ref());
+            (decision.mode, decision.display) = (Mode::Unset, None);
+        }
+        return decision;
+    }
+    let mut decision = foreign(request, target, losses);
+    let forced = request.tool_choice.as_ref().is_some_and(|given| words::forces_call(&given.value))
+        && !request.tools.is_empty();
+    let stuck = matches!(decision.mode, Mode::Budget(_)) && waits_for_thoughts(&request.messages, target);
+    if decision.mode.is_on() && (forced || stuck) {
+        decision.mode = Mode::Unset;
+        losses.given(on.as_ref());
+        losses.given(budget.as_ref());
+        if decision.effort.is_none() {
+            losses.given(effort.as_ref());
+        }
+    }
+    if decision.mode.is_on() {
+        // Older models always show their thoughts unless they are told not to.
+        decision.display = display.filter(|said| *said == "omitted" || decision.mode == Mode::Adaptive);
+    } else if display.is_some() {
+        losses.given(shown.as_ref());
+        losses.given(summary.as_ref());
+    }
+    decision
+}
+
+/// What a client of another dialect means.
+fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losses) -> Decision<'r> {
+    let Thinking { on, effort, budget, .. } = &request.thinking;
+    let adaptive = is_adaptive(target.model);
+    let said = effort.as_ref().map(|given| given.value.value());
+    let off = on.as_ref().is_some_and(|given| !given.value)
+        || said.as_deref() == Some("none")
+        || budget.as_ref().is_some_and(|given| given.value == Cap::Tokens(0));
+    if off {
+        // Earlier models do not think unless they are told to.
+        let mode = if adaptive { Mode::Disabled } else { Mode::Unset };
+        return Decision { mode, ..Decision::default() };
+    }
+    let tokens = match budget {
+        Some(Given { value: Cap::Tokens(tokens), .. }) => Some(*tokens),
+        _ => None,
+    };
+    if adaptive {
+        let effort = match (said.as_deref(), tokens) {
+            // There is no less than `low`.
+            (Some("minimal"), _) => Some(Text::from("low")),
+            (Some(_), _) => effort.as_ref().map(|given| given.value.borrowed()),
+            (None, Some(tokens)) => Some(Text::from(match Thinking::effort_of_budget(tokens) {
+                "minimal" => "low",
+                other => other,
+            })),
+            (None, None) => None,
+        };
+        let asked = effort.is_some() || budget.is_some() || on.is_some();
+        let mode = if asked { Mode::Adaptive } else { Mode::Unset };
+        return Decision { mode, effort, display: None };
+    }
+    let tokens = tokens.or_else(|| said.as_deref().and_then(Thinking::budget_of_effort)).or_else(|| {
+        let asked = on.is_some() || budget.is_some();
+        asked.then(|| Thinking::budget_of_effort(USUAL_EFFORT)).flatten()
+    });
+    let Some(tokens) = tokens else {
+        losses.given(effort.as_ref());
+        return Decision::default();
+    };
+    // The limit counts thoughts too, and must be above the budget.
+    let room = request.max_output.as_ref().map(|given| given.value).or(target.max_output);
+    let fitted = tokens.max(MIN_BUDGET).min(room.map_or(u64::MAX, |room| room.saturating_sub(1)));
+    if fitted < tokens {
+        losses.given(budget.as_ref());
+    }
+    if fitted < MIN_BUDGET {
+        losses.given(effort.as_ref());
+        losses.given(on.as_ref());
+        return Decision::default();
+    }
+    Decision { mode: Mode::Budget(fitted), ..Decision::default() }
+}
+
+/// Whether the model's last turn called tools, and does not begin with thoughts that the target will take.
+fn waits_for_thoughts(messages: &[Message<'_>], target: &Target<'_>) -> bool {
+    let Some(last) = messages.iter().rposition(|message| message.role == Role::Assistant) else {
+        return false;
+    };
+    // Consecutive messages of the model are one turn.
+    let (before, from) = messages.split_at(last);
+    let start = before.iter().rposition(|m| m.role != Role::Assistant).map_or(0, |at| at + 1);
+    let turn = before.get(start..).unwrap_or_default().iter().chain(from.first());
+    let mut blocks = turn.flat_map(|message| &message.blocks);
+    let calls = blocks.clone().any(|block| matches!(block.content, Content::ToolCall(_)));
+    let answered = from.iter().skip(1).flat_map(|message| &message.blocks);
+    let answered = answered.into_iter().any(|block| matches!(block.content, Content::ToolResult(_)));
+    let thoughtful = blocks.any(|block| match &block.content {
+        Content::Reasoning(reasoning) => reasoning.seal.as_ref().is_some_and(|seal| seal.is_for(target)),
+        _ => false,
+    });
+    calls && answered && !thoughtful
+}
+
+/// Whether the model decides for itself how long to think: Claude 4.6 and later, by its name.
+pub(super) fn is_adaptive(model: &str) -> bool {
+    let Some((_, version)) = model.split_once("claude") else { return false };
+    // `claude-3-7-sonnet-20250219`, `claude-opus-4-20250514`, `claude-opus-4.6@20260101`: a version has one or
+    // two digits, a date has eight.
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| digits.parse::<u32>().ok().filter(|_| digits.len() <= 2));
+    match numbers.next().flatten() {
+        None => true,
+        Some(major) => (major, numbers.next().flatten().unwrap_or(0)) >= (4, 6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_models_name_tells_its_age() {
+        for old in [
+            "claude-3-7-sonnet-20250219",
+            "claude-opus-4-20250514",
+            "claude-opus-4-1-20250805",
+            "claude-sonnet-4-5",
+            "anthropic/claude-haiku-4.5",
+            "claude-2.1",
+            "MiniMax-M2",
+            "deepseek-v4-pro",
+        ] {
+            assert!(!is_adaptive(old), "{old}");
+        }
+        for new in [
+            "claude-opus-4-6",
+            "claude-sonnet-4.6",
+            "anthropic.claude-opus-4-7-v1:0",
+            "claude-opus-5",
+            "claude-opus-4-8@20260901",
+            "claude-mythos-preview",
+        ] {
+            assert!(is_adaptive(new), "{new}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The conversation in the order that the vendor takes: instructions apart, then turns of the user and of
+//! the model by turns, results of tools first in theirs.
+//!
+//! Instructions that come later in the conversation move to the others, as the vendor's own
+//! OpenAI-compatible endpoint does it; an Anthropic client's conversation stays as it is.
+
+use super::write::{self, Between};
+use crate::json::Writer;
+use crate::neutral::{Block, Content, Extension, Losses, Path, Request, Role, Source};
+
+/// What is said where there is no turn of the user at the start: the vendor wants one.
+const OPENING: &str = "Begin.";
+
+/// A turn under construction.
+pub(super) struct Turn<'r, 'a> {
+    role: Role,
+    blocks: Vec<&'r Block<'a>>,
+    rest: &'r [Extension<'a>],
+}
+
+/// A conversation, as it will be written.
+#[derive(Default)]
+pub(super) struct Conversation<'r, 'a> {
+    pub(super) system: Vec<&'r Block<'a>>,
+    pub(super) turns: Vec<Turn<'r, 'a>>,
+    /// Thoughts that another provider sealed, or that nobody did, were taken out.
+    pub(super) removed: bool,
+}
+
+/// Sorts the conversation, and declares what of it cannot be said.
+pub(super) fn sort<'r, 'a>(
+    request: &'r Request<'a>,
+    between: Between<'_>,
+    losses: &mut Losses,
+) -> Conversation<'r, 'a> {
+    let mut sorted = Conversation::default();
+    for message in &request.messages {
+        if message.name.is_some() {
+            losses.member(message.path, "name");
+        }
+        if message.id.is_some() {
+            losses.member(message.path, "id");
+        }
+        if !between.own {
+            losses.extensions(&message.rest);
+        }
+        let mut blocks = Vec::with_capacity(message.blocks.len());
+        for block in &message.blocks {
+            if between.sayable(block, losses) {
+                blocks.push(block);
+            } else {
+                sorted.removed |= matches!(block.content, Content::Reasoning(_));
+            }
+        }
+        let instructs = matches!(message.role, Role::System | Role::Developer);
+        if instructs && (!between.own || message.path == Path::Field("system")) {
+            for block in blocks {
+                match block.content {
+                    Content::Text { .. } => sorted.system.push(block),
+                    _ => losses.at(block.path),
+                }
+            }
+            continue;
+        }
+        match sorted.turns.last_mut() {
+            Some(turn) if turn.role == message.role && !between.own => turn.blocks.extend(blocks),
+            _ if blocks.is_empty() && !between.own => {}
+            _ => sorted.turns.push(Turn { role: message.role, blocks, rest: &message.rest }),
+        }
+    }
+    if !between.own {
+        for turn in sorted.turns.iter_mut().filter(|turn| turn.role == Role::User) {
+            turn.blocks.sort_by_key(|block| !matches!(block.content, Content::ToolResult(_)));
+        }
+    }
+    sorted
+}
+
+/// Room for what is not counted: tools' names, options, braces.
+const OVERHEAD: usize = 4_096;
+
+impl Conversation<'_, '_> {
+    /// About as many bytes as it takes, written.
+    pub(super) fn size(&self) -> usize {
+        let blocks = self.turns.iter().flat_map(|turn| &turn.blocks).chain(&self.system);
+        blocks.map(|block| size(block)).sum::<usize>() + OVERHEAD
+    }
+
+    /// Writes the value of `system`.
+    pub(super) fn write_system(&self, w: &mut Writer, between: Between<'_>, losses: &mut Losses) {
+        match write::lone_text(&self.system) {
+            Some(text) => {
+                w.text(text);
+            }
+            None => {
+                w.array(|w| self.system.iter().for_each(|block| between.block(w, block, false, losses)));
+            }
+        }
+    }
+
+    /// Writes the value of `messages`.
+    pub(super) fn write_turns(&self, w: &mut Writer, between: Between<'_>, losses: &mut Losses) {
+        w.array(|w| {
+            if !between.own && self.turns.first().is_none_or(|turn| turn.role != Role::User) {
+                w.object(|w| {
+                    w.key("role").string("user").key("content").string(OPENING);
+                });
+            }
+            for (at, turn) in self.turns.iter().enumerate() {
+                let ends = turn.role == Role::Assistant && at + 1 == self.turns.len();
+                turn.write(w, between, ends && !between.own, losses);
+            }
+        });
+    }
+}
+
+impl Turn<'_, '_> {
+    fn write(&self, w: &mut Writer, between: Between<'_>, ends: bool, losses: &mut Losses) {
+        let role = match self.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::System | Role::Developer => "system",
+        };
+        w.object(|w| {
+            w.key("role").string(role).key("content");
+            match write::lone_text(&self.blocks) {
+                Some(text) if ends => w.string(text.value().trim_end()),
+                Some(text) => w.text(text),
+                None => w.array(|w| {
+                    let count = self.blocks.len();
+                    for (at, block) in self.blocks.iter().enumerate() {
+                        between.block(w, block, ends && at + 1 == count, losses);
+                    }
+                }),
+            };
+            if between.own {
+                for extension in self.rest {
+                    w.key(&extension.name.value()).raw(extension.raw);
+                }
+            }
+        });
+    }
+}
+
+fn size(block: &Block<'_>) -> usize {
+    let own = match &block.content {
+        Content::Text { text, .. } | Content::Refusal(text) => text.byte_len(),
+        Content::Image(media) | Content::Document(media) => match &media.source {
+            Source::Base64(text) | Source::PlainText(text) | Source::Url(text) | Source::File(text) => {
+                text.byte_len()
+            }
+        },
+        Content::ToolResult(result) => result.content.iter().map(size).sum(),
+        Content::Opaque(raw) => raw.len(),
+        _ => 256,
+    };
+    own + 64
+}

@@ -1,0 +1,16 @@
+//! Conversion between dialects: one [`Codec`] each, and [`Relay`], which drives a stream through them.
+//!
+//! A whole request goes `decode_request` → [`crate::neutral::Request`] → `encode_request`, an answer the
+//! other way. Where client and provider speak the same dialect only [`Relay`] is used, and only watches.
+
+mod codec;
+mod frames;
+mod relay;
+mod translator;
+mod watch;
+
+pub use codec::{Called, Codec, Decode, Encode, codec};
+pub use frames::Lines;
+pub use relay::Relay;
+pub use translator::Translator;
+pub use watch::Watch;

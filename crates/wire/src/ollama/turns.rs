@@ -1,0 +1,259 @@
+//! Writes the conversation of a request.
+
+use pointsman_core::Dialect;
+
+use crate::json::{Text, Writer};
+use crate::neutral::{
+    Block, Content, EncodeError, Extension, Losses, Media, Message, Need, Path, Resolved, Role, Source,
+    Target, ToolResult,
+};
+
+/// The type of a picture in base64, by its first bytes; most are PNG.
+pub(super) fn image_type(base64: &str) -> &'static str {
+    match base64.get(..5).unwrap_or_default() {
+        "/9j/4" => "image/jpeg",
+        "R0lGO" => "image/gif",
+        "UklGR" => "image/webp",
+        _ => "image/png",
+    }
+}
+
+/// Pictures that are not here.
+pub(super) fn needs(messages: &[Message<'_>]) -> Vec<Need> {
+    let mut needs = Vec::new();
+    for block in messages.iter().flat_map(|message| &message.blocks) {
+        add_need(block, &mut needs);
+    }
+    needs
+}
+
+fn add_need(block: &Block<'_>, needs: &mut Vec<Need>) {
+    match &block.content {
+        Content::Image(Media { source: Source::Url(url), .. }) => {
+            needs.push(Need { url: url.value().into_owned(), path: block.path });
+        }
+        Content::ToolResult(result) => result.content.iter().for_each(|inner| add_need(inner, needs)),
+        _ => {}
+    }
+}
+
+/// What a turn is made of: Ollama has one text, then pictures, then calls.
+#[derive(Default)]
+struct Parts<'p> {
+    text: Vec<Text<'p>>,
+    images: Vec<Text<'p>>,
+    thoughts: Vec<Text<'p>>,
+}
+
+/// Between two pieces of text that were apart.
+const BREAK: &str = "\n\n";
+
+impl<'p> Parts<'p> {
+    fn say(&mut self, text: &'p Text<'_>) {
+        if text.is_empty() {
+            return;
+        }
+        if !self.text.is_empty() {
+            self.text.push(Text::from(BREAK));
+        }
+        self.text.push(text.borrowed());
+    }
+
+    fn image(&mut self, media: &'p Media<'_>, path: Path, known: &'p Resolved) -> Result<(), EncodeError> {
+        let Some((_, data)) = known.bytes(&media.source) else {
+            let problem = match media.source {
+                Source::Url(_) => "is an address, and Ollama takes pictures in base64 only",
+                _ => "has no counterpart in Ollama's API",
+            };
+            return Err(EncodeError { field: path.to_string(), problem });
+        };
+        self.images.push(data);
+        Ok(())
+    }
+
+    fn write(&self, w: &mut Writer) {
+        w.key("content").joined(&self.text);
+        if !self.thoughts.is_empty() {
+            w.key("thinking").joined(&self.thoughts);
+        }
+        if !self.images.is_empty() {
+            w.key("images").array(|w| {
+                for image in &self.images {
+                    w.text(image);
+                }
+            });
+        }
+    }
+}
+
+/// Writes one turn: as several messages, where results of tools are in it.
+pub(super) fn write(
+    w: &mut Writer,
+    message: &Message<'_>,
+    target: &Target<'_>,
+    own: bool,
+    losses: &mut Losses,
+) -> Result<(), EncodeError> {
+    let Message { role, name, id: _, blocks, path, rest } = message;
+    if name.is_some() {
+        losses.member(*path, "name");
+    }
+    let word = match role {
+        Role::System | Role::Developer => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    let mut parts = Parts::default();
+    let mut calls = Vec::new();
+    let mut results = false;
+    for block in blocks {
+        if block.cache.is_some() {
+            losses.member(block.path, "cache_control");
+        }
+        if !own {
+            losses.extensions(&block.rest);
+        }
+        match &block.content {
+            Content::ToolResult(result) => {
+                results = true;
+                write_result(w, result, block.path, target, losses)?;
+            }
+            Content::ToolCall(call) => calls.push((call, block.path)),
+            other => add(&mut parts, other, block.path, target, losses)?,
+        }
+    }
+    let silent = parts.text.is_empty() && parts.images.is_empty() && parts.thoughts.is_empty();
+    if !own {
+        losses.extensions(rest);
+    }
+    if results && silent && calls.is_empty() {
+        return Ok(());
+    }
+    w.object(|w| {
+        w.key("role").string(word);
+        parts.write(w);
+        if !calls.is_empty() {
+            w.key("tool_calls").array(|w| {
+                for (call, path) in &calls {
+                    write_call(w, call, *path, losses);
+                }
+            });
+        }
+        if own {
+            write_rest(w, rest);
+        }
+    });
+    Ok(())
+}
+
+/// Extensions go back where they were, except those from inside a member that is written anew.
+pub(super) fn write_rest(w: &mut Writer, rest: &[Extension<'_>]) {
+    for extension in rest.iter().filter(|extension| !extension.name.value().contains('.')) {
+        w.key(&extension.name.value()).raw(extension.raw);
+    }
+}
+
+fn add<'p>(
+    parts: &mut Parts<'p>,
+    content: &'p Content<'_>,
+    path: Path,
+    target: &Target<'p>,
+    losses: &mut Losses,
+) -> Result<(), EncodeError> {
+    match content {
+        Content::Text { text, citations } => {
+            if !citations.is_empty() {
+                losses.member(path, "citations");
+            }
+            parts.say(text);
+        }
+        Content::Refusal(text) => parts.say(text),
+        Content::Image(media) => {
+            if media.detail.is_some() {
+                losses.member(path, "detail");
+            }
+            parts.image(media, path, target.media)?;
+        }
+        Content::Document(Media { source: Source::PlainText(text), name, .. }) => {
+            if name.is_some() {
+                losses.member(path, "title");
+            }
+            parts.say(text);
+        }
+        Content::Document(_) | Content::Audio(_) | Content::Video(_) => {
+            let problem = "has no counterpart in Ollama's API, which takes text and pictures";
+            return Err(EncodeError { field: path.to_string(), problem });
+        }
+        Content::Reasoning(reasoning) => {
+            if reasoning.seal.is_some() {
+                losses.member(path, "signature");
+            }
+            let shown = if reasoning.text.is_empty() { &reasoning.summary } else { &reasoning.text };
+            parts.thoughts.extend(shown.iter().map(Text::borrowed));
+        }
+        Content::Opaque(_) => losses.at(path),
+        Content::ToolCall(_) | Content::ToolResult(_) => {}
+    }
+    Ok(())
+}
+
+fn write_result(
+    w: &mut Writer,
+    result: &ToolResult<'_>,
+    path: Path,
+    target: &Target<'_>,
+    losses: &mut Losses,
+) -> Result<(), EncodeError> {
+    let ToolResult { id, name, content, object, failed, custom: _ } = result;
+    if *failed {
+        losses.member(path, "is_error");
+    }
+    let mut parts = Parts::default();
+    let whole = object.map(Text::from);
+    if let Some(whole) = &whole {
+        parts.say(whole);
+    }
+    for block in content {
+        if block.cache.is_some() {
+            losses.member(block.path, "cache_control");
+        }
+        losses.extensions(&block.rest);
+        add(&mut parts, &block.content, block.path, target, losses)?;
+    }
+    w.object(|w| {
+        w.key("role").string("tool");
+        parts.write(w);
+        if let Some(name) = name {
+            w.key("tool_name").text(name);
+        }
+        if !id.is_empty() {
+            w.key("tool_call_id").text(id);
+        }
+    });
+    Ok(())
+}
+
+/// Writes a call, of a request's history or of an answer.
+pub(super) fn write_call(
+    w: &mut Writer,
+    call: &crate::neutral::ToolCall<'_>,
+    path: Path,
+    losses: &mut Losses,
+) {
+    let crate::neutral::ToolCall { id, item: _, name, arguments, seal } = call;
+    let own = seal.as_ref().is_some_and(|seal| seal.dialect == Dialect::Ollama);
+    if seal.is_some() && !own {
+        losses.member(path, "signature");
+    }
+    w.object(|w| {
+        if !id.is_empty() {
+            w.key("id").text(id);
+        }
+        w.key("function").object(|w| {
+            w.key("name").text(name).key("arguments");
+            if arguments.write_object(w).is_err() {
+                losses.member(path, "arguments");
+            }
+        });
+    });
+}
