@@ -8,6 +8,7 @@
 //! pass.
 
 pub mod anthropic;
+pub mod convert;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod json;
