@@ -57,6 +57,10 @@ pub fn keys(model: &str) -> Keys {
 /// The keys of a typed name.
 #[must_use]
 pub fn typed(name: &str) -> Typed {
+    // Nobody types these: such a name is what it is, or nothing.
+    if name.chars().any(char::is_control) {
+        return Typed { squeezed: String::new(), words: None };
+    }
     let words = (!name.contains('/')).then(|| {
         let tokens = tokens(name);
         let key = key(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
@@ -228,6 +232,13 @@ mod tests {
             ("Llama 3 8B", "Llama-3-70B-Instruct"),
         ] {
             assert_eq!(share(name, listed), None, "{name} {listed}");
+        }
+    }
+
+    #[test]
+    fn names_with_control_characters_mean_no_other() {
+        for name in ["gpt-5\n", "gpt-5\0", "gpt\u{85}5"] {
+            assert_eq!(typed(name), Typed { squeezed: String::new(), words: None }, "{name:?}");
         }
     }
 

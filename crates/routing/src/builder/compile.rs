@@ -18,7 +18,7 @@ const MAX_LEAVES: u64 = 1_000;
 /// How many close names an error offers.
 const CLOSEST: usize = 3;
 /// Jaro-Winkler similarity below which a name is no help.
-const SIMILAR: f64 = 0.6;
+const SIMILAR: f64 = 0.7;
 
 pub(super) fn run(builder: Builder) -> Result<Resolver, Vec<BuildError>> {
     let short = builder.short_names();
