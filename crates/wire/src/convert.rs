@@ -4,12 +4,14 @@
 //! other way. Where client and provider speak the same dialect only [`Relay`] is used, and only watches.
 
 mod codec;
+mod count;
 mod frames;
 mod relay;
 mod translator;
 mod watch;
 
 pub use codec::{Called, Codec, Decode, Encode, codec};
+pub use count::{count_body, count_request, counts_tokens, read_count, render_count};
 pub use frames::Lines;
 pub use relay::Relay;
 pub use translator::Translator;

@@ -16,6 +16,7 @@ mod message;
 pub(crate) mod read;
 mod request;
 mod seal;
+mod size;
 mod target;
 mod tool;
 

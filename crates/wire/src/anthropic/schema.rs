@@ -190,7 +190,7 @@ mod tests {
             json!({
                 "type": "object",
                 "properties": {
-                    "age": { "type": "integer", "description": "years\n\n{maximum: 10, minimum: 1}" },
+                    "age": { "type": "integer", "description": "years\n\n{minimum: 1, maximum: 10}" },
                     "mail": { "type": ["string", "null"], "format": "email", "description": "{pattern: \".+\"}" },
                     "tags": {
                         "type": "array",

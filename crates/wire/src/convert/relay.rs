@@ -62,7 +62,7 @@ impl Relay {
     pub fn conclude(&mut self, out: &mut Vec<Bytes>) {
         match self {
             Self::Observe(_) => out.push(Bytes::from_static(DONE)),
-            Self::Watch(_) => {}
+            Self::Watch(watch) => watch.conclude(out),
             Self::Translate(translator) => translator.conclude(out),
         }
     }

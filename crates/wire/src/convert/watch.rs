@@ -15,8 +15,18 @@ pub struct Watch {
     frames: Frames,
     decoder: Box<dyn Decode>,
     seen: Seen,
+    /// Set where the client gets a JSON array instead of the events.
+    array: Option<Array>,
     /// Set with the first error or fault: nothing more is forwarded.
     closed: bool,
+}
+
+/// How far an array is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Array {
+    Empty,
+    Begun,
+    Closed,
 }
 
 impl Watch {
@@ -27,8 +37,16 @@ impl Watch {
             frames: Frames::new(codec.streams_lines()),
             decoder: codec.decoder(provider, ""),
             seen: Seen::new(choices),
+            array: None,
             closed: false,
         }
+    }
+
+    /// The same with the data of all events as one JSON array (Gemini without `alt=sse`).
+    #[must_use]
+    pub fn as_array(mut self) -> Self {
+        self.array = Some(Array::Empty);
+        self
     }
 
     /// What was seen so far.
@@ -69,6 +87,15 @@ impl Watch {
                     self.closed = true;
                     return Ok(());
                 }
+                if let Some(array) = &mut self.array {
+                    out.push(array.element(data));
+                }
+            }
+            if self.array.is_some() {
+                if self.seen.observed.done {
+                    self.conclude(out);
+                }
+                continue;
             }
             if piece.carried() {
                 out.push(self.frames.take_carried());
@@ -91,15 +118,41 @@ impl Watch {
         self.closed = true;
         let seen = &mut self.seen;
         if let Some(piece) = self.frames.finish() {
-            if let Some((name, data)) = self.frames.read(&[], &piece) {
+            let read = self.frames.read(&[], &piece);
+            if let Some((name, data)) = read {
                 self.decoder.frame(name, data, &mut |event| seen.note(&event))?;
             }
-            if seen.observed.error.is_none() {
-                out.push(self.frames.take_carried());
+            match (&mut self.array, read) {
+                _ if seen.observed.error.is_some() => return Ok(()),
+                (Some(array), Some((_, data))) => out.push(array.element(data)),
+                (Some(_), None) => {}
+                (None, _) => out.push(self.frames.take_carried()),
             }
         }
         self.decoder.finish(&mut |event| seen.note(&event))?;
+        if self.seen.observed.done {
+            self.conclude(out);
+        }
         Ok(())
+    }
+
+    /// Ends an answer that is whole: an array has a last byte, events have none.
+    pub fn conclude(&mut self, out: &mut Vec<Bytes>) {
+        let Some(array) = &mut self.array else { return };
+        match std::mem::replace(array, Array::Closed) {
+            Array::Empty => out.push(Bytes::from_static(b"[]")),
+            Array::Begun => out.push(Bytes::from_static(b"]")),
+            Array::Closed => {}
+        }
+    }
+}
+
+impl Array {
+    /// An event's data as the next element.
+    fn element(&mut self, data: &[u8]) -> Bytes {
+        let before: &[u8] = if *self == Self::Empty { b"[" } else { b",\n" };
+        *self = Self::Begun;
+        [before, data].concat().into()
     }
 }
 
@@ -171,5 +224,62 @@ fn add(choices: &mut SmallVec<[u64; 2]>, choice: u64) {
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Watch").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::codec;
+
+    const STREAM: &[u8] = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\",\
+\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n: still here\n\nevent: content_block_start\ndata: {\"type\":\
+\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\n\
+data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n\
+event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\ndata: {\"type\":\
+\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":7}}\n\nevent: message_stop\ndata: \
+{\"type\":\"message_stop\"}\n\n";
+
+    fn watched(array: bool, size: usize) -> (Watch, Vec<u8>) {
+        let codec = codec(pointsman_core::Dialect::Anthropic).unwrap();
+        let watch = Watch::new(codec, "p", 1);
+        let mut watch = if array { watch.as_array() } else { watch };
+        let mut out = Vec::new();
+        for chunk in STREAM.chunks(size) {
+            watch.push(Bytes::copy_from_slice(chunk), &mut out).unwrap();
+        }
+        watch.finish(&mut out).unwrap();
+        watch.conclude(&mut out);
+        (watch, out.concat())
+    }
+
+    #[test]
+    fn bytes_pass_untouched_and_are_read_along() {
+        for size in [1, 2, 7, 64, 10_000] {
+            let (watch, out) = watched(false, size);
+            assert_eq!(out, STREAM, "in chunks of {size}");
+            let observed = watch.observed();
+            assert!(observed.committed && observed.done && observed.complete());
+            let usage = observed.usage.unwrap();
+            assert_eq!((usage.input, usage.output, observed.output_chars), (3, 7, 2));
+        }
+    }
+
+    #[test]
+    fn an_array_has_the_same_events_and_one_end() {
+        for size in [1, 7, 10_000] {
+            let (_, out) = watched(true, size);
+            let array: Vec<serde_json::Value> = serde_json::from_slice(&out).unwrap();
+            let kinds: Vec<_> = array.iter().map(|event| event["type"].as_str().unwrap()).collect();
+            assert_eq!(kinds.len(), 6, "{kinds:?}");
+            assert_eq!((kinds[0], kinds[5]), ("message_start", "message_stop"));
+        }
+        let codec = codec(pointsman_core::Dialect::Anthropic).unwrap();
+        let mut empty = Watch::new(codec, "p", 1).as_array();
+        let mut out = Vec::new();
+        empty.finish(&mut out).unwrap();
+        assert!(out.is_empty(), "nothing was whole");
+        empty.conclude(&mut out);
+        assert_eq!(out.concat(), b"[]");
     }
 }

@@ -19,6 +19,8 @@ pub struct Target<'t> {
     pub model: &'t str,
     /// Whether it is asked for a stream.
     pub stream: bool,
+    /// Whether it may be asked to tell its usage in a stream, where its dialect has to be asked.
+    pub stream_usage: bool,
     /// The most the model can write: for dialects that need a limit where the client gave none.
     pub max_output: Option<u64>,
     /// In what it differs from the dialect's inventor.
@@ -39,6 +41,7 @@ impl<'t> Target<'t> {
             provider,
             model,
             stream: false,
+            stream_usage: true,
             max_output: None,
             quirks: &NO_QUIRKS,
             media: &NO_MEDIA,

@@ -1,7 +1,7 @@
 //! Model lists: `GET /v1/models` as vendors answer it, and as we do.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::Malformed;
 use crate::json::validate;
@@ -15,6 +15,8 @@ pub struct ModelEntry {
     pub owned_by: Option<String>,
     /// The longest prompt and answer together, in tokens.
     pub context_length: Option<u64>,
+    /// Further members as they are shown: prices, modalities. Nothing of a vendor's list is kept here.
+    pub more: Map<String, Value>,
 }
 
 /// Reads a list: OpenAI's `data`, Ollama's `models`, or a bare array; entries without an id are
@@ -54,8 +56,11 @@ fn document(entry: &ModelEntry, created: u64) -> Value {
         "created": created,
         "owned_by": entry.owned_by.as_deref().unwrap_or("unknown"),
     });
-    if let (Some(members), Some(length)) = (document.as_object_mut(), entry.context_length) {
-        members.insert("context_length".to_owned(), length.into());
+    if let Some(members) = document.as_object_mut() {
+        if let Some(length) = entry.context_length {
+            members.insert("context_length".to_owned(), length.into());
+        }
+        members.extend(entry.more.clone());
     }
     document
 }
@@ -74,7 +79,7 @@ fn parse_entry(value: &Value) -> Option<ModelEntry> {
         "/meta/n_ctx_train",
     ];
     let context_length = lengths.iter().find_map(|path| value.pointer(path)?.as_u64());
-    Some(ModelEntry { id, owned_by, context_length })
+    Some(ModelEntry { id, owned_by, context_length, more: Map::new() })
 }
 
 #[cfg(test)]

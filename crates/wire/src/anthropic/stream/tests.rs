@@ -255,9 +255,9 @@ fn every_event_is_told() {
         "close 1",
         "open 2 text",
         "delta 2 a\n",
-        r#"cite 2 {"cited_text":"c","type":"char_location"}"#,
+        r#"cite 2 {"type":"char_location","cited_text":"c"}"#,
         "close 2",
-        r#"open 3 {"id":"s","name":"web_search","type":"server_tool_use","input":{"q":1}}"#,
+        r#"open 3 {"type":"server_tool_use","id":"s","name":"web_search","input":{"q":1}}"#,
         "close 3",
         r#"open 4 {"type":"compaction","content":"sum"}"#,
         "close 4",
@@ -574,7 +574,7 @@ proptest! {
         let mut client = Client::new();
         let mut said = vec![0usize; calls.len()];
         let mut open = vec![None::<bool>; calls.len()];
-        let mut begin = |client: &mut Client, at: usize, open: &mut Vec<Option<bool>>| {
+        let begin = |client: &mut Client, at: usize, open: &mut Vec<Option<bool>>| {
             if open[at].is_none() {
                 let block = u32::try_from(at).unwrap();
                 if calls[at] { client.call(block, "x").delta(block, "[0"); } else { client.open(block, Head::Text); }

@@ -92,13 +92,14 @@ fn sampling_stays_within_the_vendors_ranges() {
         request.sampling.temperature = Some(Given::new("temperature", temperature));
         request.sampling.top_p = top_p.map(|value| Given::new("top_p", value));
         let (written, losses) = encoded(&request, &target());
-        (written.get("temperature").cloned(), written.get("top_p").cloned(), losses)
+        let number = |name: &str| written.get(name).map(ToString::to_string);
+        (number("temperature"), number("top_p"), losses)
     };
-    assert_eq!(sampled("0.20", None), (Some(json!(0.2)), None, vec![]));
+    assert_eq!(sampled("0.20", None), (Some("0.20".to_owned()), None, vec![]));
     assert_eq!(sampled("1.0", Some("1")), (None, None, vec![]));
-    assert_eq!(sampled("1.7", None), (Some(json!(1)), None, vec!["temperature".to_owned()]));
-    assert_eq!(sampled("0.2", Some("0.5")), (Some(json!(0.2)), None, vec!["top_p".to_owned()]));
-    assert_eq!(sampled("1", Some("0.5")), (None, Some(json!(0.5)), vec![]));
+    assert_eq!(sampled("1.7", None), (Some("1".to_owned()), None, vec!["temperature".to_owned()]));
+    assert_eq!(sampled("0.2", Some("0.5")), (Some("0.2".to_owned()), None, vec!["top_p".to_owned()]));
+    assert_eq!(sampled("1", Some("0.5")), (None, Some("0.5".to_owned()), vec![]));
 }
 
 #[test]
@@ -454,7 +455,7 @@ fn citations_of_others_are_not_sent() {
     assert_eq!(losses, ["messages[1].content[0].citations"]);
     // What a client got in its place is not sent either: only Anthropic can make such an index.
     let mut form = Writer::default();
-    assert!(super::super::answer::write_citation(&mut form, &citation));
+    assert!(answer::write_citation(&mut form, &citation));
     let form: Value = serde_json::from_slice(&form.finish()).unwrap();
     assert_eq!((&form["type"], &form["encrypted_index"]), (&json!("web_search_result_location"), &json!("")));
     let body = json!({ "model": "c", "messages": [

@@ -5,8 +5,13 @@ use super::*;
 #[test]
 fn renders_what_it_parses() {
     let entries = [
-        ModelEntry { id: "a/b:8b".into(), owned_by: Some("me".into()), context_length: Some(8192) },
-        ModelEntry { id: "c".into(), owned_by: None, context_length: None },
+        ModelEntry {
+            id: "a/b:8b".into(),
+            owned_by: Some("me".into()),
+            context_length: Some(8192),
+            ..ModelEntry::default()
+        },
+        ModelEntry { id: "c".into(), ..ModelEntry::default() },
     ];
     let list = render_list(&entries, 1_760_000_000);
     let mut parsed = parse_list(&list).unwrap();
@@ -15,6 +20,20 @@ fn renders_what_it_parses() {
     assert_eq!(
         &render_one(&entries[1], 7)[..],
         br#"{"id":"c","object":"model","created":7,"owned_by":"unknown"}"#
+    );
+}
+
+#[test]
+fn further_members_are_shown_beside_the_usual_ones() {
+    let more = json!({ "pricing": { "prompt": "0.000001" } }).as_object().cloned().unwrap();
+    let entry = ModelEntry { id: "a".into(), more, ..ModelEntry::default() };
+    let shown: Value = serde_json::from_slice(&render_one(&entry, 7)).unwrap();
+    assert_eq!(
+        shown,
+        json!({
+            "id": "a", "object": "model", "created": 7, "owned_by": "unknown",
+            "pricing": { "prompt": "0.000001" },
+        })
     );
 }
 

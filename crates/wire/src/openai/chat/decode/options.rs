@@ -33,14 +33,22 @@ fn sampling<'a>(request: &mut Request<'a>, name: &str, node: Node<'_, 'a>) -> Re
 }
 
 fn thinking<'a>(request: &mut Request<'a>, name: &str, node: Node<'_, 'a>) -> Result<bool, DecodeError> {
-    let thinking = &mut request.thinking;
+    let Request { thinking, rest, .. } = request;
     match name {
-        "reasoning_effort" => thinking.effort = Some(Given::new("reasoning_effort", string(node, name)?)),
-        "enable_thinking" => thinking.on = Some(Given::new("enable_thinking", boolean(node, name)?)),
-        "thinking_budget" => {
-            thinking.budget = Some(Given::new("thinking_budget", Cap::Tokens(count(node, name)?)));
+        "reasoning_effort" => {
+            let effort = Given::new("reasoning_effort", string(node, name)?);
+            once(&mut thinking.effort, effort, node, rest);
         }
-        "include_reasoning" => thinking.shown = Some(Given::new("include_reasoning", boolean(node, name)?)),
+        "enable_thinking" => {
+            once(&mut thinking.on, Given::new("enable_thinking", boolean(node, name)?), node, rest);
+        }
+        "thinking_budget" => {
+            let budget = Given::new("thinking_budget", Cap::Tokens(count(node, name)?));
+            once(&mut thinking.budget, budget, node, rest);
+        }
+        "include_reasoning" => {
+            once(&mut thinking.shown, Given::new("include_reasoning", boolean(node, name)?), node, rest);
+        }
         "reasoning" => read_reasoning(request, node)?,
         "thinking" => read_thinking(request, node)?,
         _ => return Ok(false),
@@ -48,45 +56,65 @@ fn thinking<'a>(request: &mut Request<'a>, name: &str, node: Node<'_, 'a>) -> Re
     Ok(true)
 }
 
+/// Vendors have several words for one thing, and a client may use more than one of them: the first counts, the
+/// others are kept as they stand.
+fn once<'a, T>(
+    slot: &mut Option<Given<T>>,
+    given: Given<T>,
+    node: Node<'_, 'a>,
+    rest: &mut Vec<Extension<'a>>,
+) {
+    if slot.is_some() {
+        rest.push(Extension { path: Path::Root, name: Text::from(given.field), raw: node.raw() });
+    } else {
+        *slot = Some(given);
+    }
+}
+
 /// OpenRouter's `{"effort", "max_tokens", "enabled", "exclude", "summary"}`.
 fn read_reasoning<'a>(request: &mut Request<'a>, node: Node<'_, 'a>) -> Result<(), DecodeError> {
     let mut members = fields(node, "reasoning")?;
-    let thinking = &mut request.thinking;
+    let Request { thinking, rest, .. } = request;
     if let Some(node) = members.take("effort") {
-        thinking.effort = Some(Given::new("reasoning.effort", string(node, "reasoning.effort")?));
+        let effort = Given::new("reasoning.effort", string(node, "reasoning.effort")?);
+        once(&mut thinking.effort, effort, node, rest);
     }
     if let Some(node) = members.take("max_tokens") {
-        let tokens = count(node, "reasoning.max_tokens")?;
-        thinking.budget = Some(Given::new("reasoning.max_tokens", Cap::Tokens(tokens)));
+        let tokens = Cap::Tokens(count(node, "reasoning.max_tokens")?);
+        once(&mut thinking.budget, Given::new("reasoning.max_tokens", tokens), node, rest);
     }
     if let Some(node) = members.take("enabled") {
-        thinking.on = Some(Given::new("reasoning.enabled", boolean(node, "reasoning.enabled")?));
+        let on = Given::new("reasoning.enabled", boolean(node, "reasoning.enabled")?);
+        once(&mut thinking.on, on, node, rest);
     }
     if let Some(node) = members.take("exclude") {
-        thinking.shown = Some(Given::new("reasoning.exclude", !boolean(node, "reasoning.exclude")?));
+        let shown = Given::new("reasoning.exclude", !boolean(node, "reasoning.exclude")?);
+        once(&mut thinking.shown, shown, node, rest);
     }
     if let Some(node) = members.take("summary") {
-        thinking.summary = Some(Given::new("reasoning.summary", string(node, "reasoning.summary")?));
+        let summary = Given::new("reasoning.summary", string(node, "reasoning.summary")?);
+        once(&mut thinking.summary, summary, node, rest);
     }
-    Extension::collect_under(members, Path::Root, "reasoning", &mut request.rest);
+    Extension::collect_under(members, Path::Root, "reasoning", rest);
     Ok(())
 }
 
 /// `{"type": "enabled", "budget_tokens": 4096}`, as DeepSeek, Moonshot, Z.ai and gateways to Anthropic.
 fn read_thinking<'a>(request: &mut Request<'a>, node: Node<'_, 'a>) -> Result<(), DecodeError> {
     let mut members = fields(node, "thinking")?;
-    if let Some(kind) = members.take("type") {
-        let kind = string(kind, "thinking.type")?;
-        request.thinking.on = Some(Given::new("thinking.type", kind != "disabled"));
-        if kind == "adaptive" || kind == "auto" {
-            request.thinking.budget = Some(Given::new("thinking.type", Cap::Free));
+    let Request { thinking, rest, .. } = request;
+    if let Some(node) = members.take("type") {
+        let kind = string(node, "thinking.type")?;
+        if thinking.on.is_none() && thinking.budget.is_none() && (kind == "adaptive" || kind == "auto") {
+            thinking.budget = Some(Given::new("thinking.type", Cap::Free));
         }
+        once(&mut thinking.on, Given::new("thinking.type", kind != "disabled"), node, rest);
     }
     if let Some(node) = members.take("budget_tokens") {
         let tokens = Cap::Tokens(count(node, "thinking.budget_tokens")?);
-        request.thinking.budget = Some(Given::new("thinking.budget_tokens", tokens));
+        once(&mut thinking.budget, Given::new("thinking.budget_tokens", tokens), node, rest);
     }
-    Extension::collect_under(members, Path::Root, "thinking", &mut request.rest);
+    Extension::collect_under(members, Path::Root, "thinking", rest);
     Ok(())
 }
 

@@ -321,6 +321,10 @@ impl Encoder<'_> {
         }
         w.key("stream").bool(true);
         // Whether the client sees the usage is decided where its stream is written.
+        if !self.target.stream_usage {
+            self.losses.given(usage.filter(|given| given.value));
+            return;
+        }
         let field = usage.map_or("stream_options", |given| given.field);
         if self.key(w, "stream_options", field) {
             w.object(|w| {

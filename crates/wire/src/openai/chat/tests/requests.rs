@@ -113,7 +113,7 @@ fn thoughts_go_where_a_vendor_has_a_place_for_them() {
     assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "391"}));
     assert!(losses.contains(&"messages[1].reasoning_content[0]".to_owned()), "{losses:?}");
     assert!(losses.contains(&"top_k".to_owned()));
-    assert_eq!(body["reasoning_effort"], "minimal");
+    assert_eq!(body["reasoning_effort"], "low");
 
     let extras = ["reasoning_content", "top_k", "min_p", "repetition_penalty", "enable_thinking"];
     let quirks = Quirks { extras: extras.map(Into::into).to_vec(), ..Quirks::NONE };

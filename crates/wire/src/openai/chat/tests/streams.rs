@@ -54,6 +54,9 @@ impl Told {
                         let kind = if *custom { "custom" } else { "call" };
                         format!("{kind} {} {} ", id.value(), name.value())
                     }
+                    Head::Media(Content::Image(Media { source: Source::Url(url), .. })) => {
+                        format!("image {}", url.value())
+                    }
                     Head::Media(content) => format!("{content:?}"),
                     Head::Opaque(raw) => format!("opaque {raw}"),
                 };
