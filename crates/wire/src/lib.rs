@@ -9,9 +9,11 @@
 
 pub mod anthropic;
 pub mod convert;
+pub mod embeddings;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod json;
+pub mod lists;
 pub mod multipart;
 pub mod neutral;
 pub mod ollama;

@@ -39,7 +39,7 @@ fn done_reason(finish: Option<&Finish<'_>>) -> (&'static str, bool) {
 }
 
 /// A time of day as Ollama writes it: RFC 3339, in UTC.
-fn timestamp(unix: u64) -> String {
+pub(crate) fn timestamp(unix: u64) -> String {
     const DAY: i64 = 86_400;
     let unix = i64::try_from(unix).unwrap_or_default();
     let (year, month, day) = pointsman_core::calendar::date(unix.div_euclid(DAY));
