@@ -8,6 +8,7 @@ use crate::openai::stream::{Observed, StreamFault, StreamObserver};
 
 /// How a stream goes through.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one, and a stream has only one")]
 pub enum Relay {
     /// OpenAI chat on both sides: observed.
     Observe(StreamObserver),
@@ -38,7 +39,7 @@ impl Relay {
     pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
         match self {
             Self::Observe(observer) => observer.push(chunk, out),
-            Self::Watch(watch) => watch.push(chunk, out),
+            Self::Watch(watch) => watch.push(&chunk, out),
             Self::Translate(translator) => translator.push(&chunk, out),
         }
     }

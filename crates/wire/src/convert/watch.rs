@@ -59,12 +59,12 @@ impl Watch {
     ///
     /// # Errors
     /// A frame is too long, or none of the dialect.
-    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
+    pub fn push(&mut self, chunk: &Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
         if self.closed {
             return Ok(());
         }
         let mut run = 0..0;
-        let result = self.take(&chunk, &mut run, out);
+        let result = self.take(chunk, &mut run, out);
         self.closed |= result.is_err();
         if !run.is_empty() {
             out.push(chunk.slice(run));
@@ -246,7 +246,7 @@ event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n
         let mut watch = if array { watch.as_array() } else { watch };
         let mut out = Vec::new();
         for chunk in STREAM.chunks(size) {
-            watch.push(Bytes::copy_from_slice(chunk), &mut out).unwrap();
+            watch.push(&Bytes::copy_from_slice(chunk), &mut out).unwrap();
         }
         watch.finish(&mut out).unwrap();
         watch.conclude(&mut out);

@@ -317,12 +317,12 @@ impl StreamEncoder {
             Shape::Call { custom: false } => {
                 delta_frame(out, index, "input_json_delta", "partial_json", |w| {
                     w.text(text);
-                })
+                });
             }
             Shape::Call { custom: true } => {
                 delta_frame(out, index, "input_json_delta", "partial_json", |w| {
                     w.string(&escaped(text));
-                })
+                });
             }
             Shape::Whole => {}
         }

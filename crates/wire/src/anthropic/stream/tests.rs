@@ -190,10 +190,12 @@ fn started() -> Value {
     } })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
 fn start(index: u64, block: Value) -> Value {
     json!({ "type": "content_block_start", "index": index, "content_block": block })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
 fn delta(index: u64, delta: Value) -> Value {
     json!({ "type": "content_block_delta", "index": index, "delta": delta })
 }
@@ -595,10 +597,10 @@ proptest! {
                 }
             }
         }
-        for at in 0..calls.len() {
+        for (at, call) in calls.iter().enumerate() {
             begin(&mut client, at, &mut open);
             let block = u32::try_from(at).unwrap();
-            if calls[at] { client.delta(block, "]"); }
+            if *call { client.delta(block, "]"); }
             client.close(block);
         }
         let (message, _) = client.end(Reason::Stop).message();

@@ -175,7 +175,7 @@ fn write_message(
             Content::ToolCall(call) => calls.push(call),
             Content::Image(media) if has_place(media) => images.push(media),
             Content::Audio(Media { source: Source::Base64(data), .. }) if sounds.is_empty() => {
-                sounds.push(data)
+                sounds.push(data);
             }
             _ => losses.at(block.path),
         }
