@@ -26,7 +26,7 @@ test: ## everything that must hold: format, lints, licences, layers, tests, engi
 
 quick: ## the checks and tests that need no engine and no SDK
 	@sh scripts/prerequisites.sh test
-	@$(PYTHON) scripts/stages.py --skip parts --skip deploy --skip docs --skip e2e
+	@$(PYTHON) scripts/stages.py --skip parts --skip costs --skip deploy --skip docs --skip e2e
 
 bench: ## compare with a direct call, a bare proxy and nginx; writes docs/PERFORMANCE.md
 	@sh scripts/prerequisites.sh build

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Derives crates/providers/data/catalogue.tsv from the published price list.
 
-Usage: scripts/derive_catalogue.py <shared-data-folder> [--check]
+Usage: scripts/derive_catalogue.py <data-folder or list.json> [--check]
 
-Reads <folder>/catalogue/model_prices.json.gz (litellm's model_prices_and_context_window.json, MIT,
-Berri AI) and writes one line a model, sorted, so that equal input gives equal bytes; twins (regions, dates and
+Reads <data-folder>/catalogue/model_prices.json.gz, or the file itself (litellm's
+model_prices_and_context_window.json, MIT, Berri AI), and writes one line a model, sorted, so that equal input gives equal bytes; twins (regions, dates and
 other names of a listed model) become short lines that lead to it. Prints how many rows became what. With --check
 nothing is written; the exit status says whether the committed file is what the input gives.
 The format, and every rule, is described in docs/catalogue.md; rules on names are in catalogue_rules.py.
@@ -123,7 +123,14 @@ def tiers(row, where, service=""):
         above = priced(row, f"_above_{thousands}k_tokens{service}", where)
         if above:
             found.append((thousands * 1000, above))
+    if not service:
+        return [found[0]] + [(above, thinking(prices, found[0][1])) for above, prices in found[1:]]
     return found
+
+
+def thinking(found, base):
+    """Where output is priced anew, reasoning that has a price of its own is priced with it."""
+    return found | {"r": found["o"]} if "r" in base and "o" in found and "r" not in found else found
 
 
 def words(found):
@@ -139,6 +146,7 @@ def served(standard, offered):
     """A service's tiers as they are written: the base as offered, each tier as it differs from the base. A kind that
     a service does not price costs the usual. Where it has no price for a tier that is usual, the dearer one counts:
     its own base, or the usual tier."""
+    offered = {above: thinking(prices, standard[0]) for above, prices in offered.items()}
     base = standard[0] | offered[0]
     written = [(0, offered[0])]
     for above in sorted((standard.keys() | offered.keys()) - {0}):
@@ -151,12 +159,22 @@ def served(standard, offered):
     return written
 
 
+def with_usual_cache(provider, mode, base):
+    """Fireworks reads from its cache at half the price of input, wherever it lists no price of its own."""
+    half = base.get("i", 0) / 2
+    if provider != "fireworks_ai" or mode not in "ctr" or "c" in base or not half or half != int(half):
+        return base
+    return base | {"c": int(half)}
+
+
 def price_text(name, provider, row):
     """`i.15 o.6 c.075 >200000 i.3 o1.2 @batch i.075 o.3`, or nothing where the price is not known."""
     if provider in INEXACT:
         return ""
     found, units = tiers(row, name), priced(row, "", name, UNITS)
-    base, mode = found[0][1], MODES[row["mode"]]
+    mode = MODES[row["mode"]]
+    base = with_usual_cache(provider, mode, found[0][1])
+    found[0] = (0, base)
     tokens = "i" in base and ("o" in base or mode in "ekm")
     if mode in "ctre" and not tokens:
         return ""
@@ -285,24 +303,29 @@ def lines(source, counts):
     return written
 
 
+def text(source, counts):
+    """The whole file, for rows whose numbers are decimals."""
+    body = "".join(line + "\n" for line in lines(source, counts))
+    version = int.from_bytes(hashlib.sha256(body.encode()).digest()[:4], "big")
+    return f"# catalogue 2 {version} {SOURCE}\n{body}"
+
+
 def main():
     arguments = [a for a in sys.argv[1:] if a != "--check"]
     if len(arguments) != 1:
         sys.exit(__doc__.strip())
-    path = Path(arguments[0]) / "catalogue/model_prices.json.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    path = Path(arguments[0])
+    path = path / "catalogue/model_prices.json.gz" if path.is_dir() else path
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as file:
         source = json.load(file, parse_float=Decimal)
     counts = Counter()
-    written = lines(source, counts)
-    body = "".join(line + "\n" for line in written)
-    version = int.from_bytes(hashlib.sha256(body.encode()).digest()[:4], "big")
-    text = f"# catalogue 2 {version} {SOURCE}\n{body}"
+    derived = text(source, counts)
     if "--check" in sys.argv:
-        sys.exit(0 if OUTPUT.read_text(encoding="utf-8") == text else f"{OUTPUT} is out of date")
+        sys.exit(0 if OUTPUT.read_text(encoding="utf-8") == derived else f"{OUTPUT} is out of date")
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_text(text, encoding="utf-8")
-    providers = {line.split("\t", 1)[0] for line in written}
-    print(f"{OUTPUT.name}: {len(source)} rows of {len(providers)} providers, {len(text)} bytes, version {version}")
+    OUTPUT.write_text(derived, encoding="utf-8")
+    providers = {line.split("\t", 1)[0] for line in derived.splitlines()[1:]}
+    print(f"{OUTPUT.name}: {len(source)} rows of {len(providers)} providers, {len(derived)} bytes")
     for what, count in sorted(counts.items(), key=lambda item: -item[1]):
         print(f"{count:>6}  {what}")
 

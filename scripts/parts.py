@@ -5,7 +5,7 @@
 
 A part that cannot be had is an error, never a skipped test. The parts are third parties' work, used to test
 only and never redistributed: llama.cpp's server (MIT), SmolLM2-135M-Instruct (Apache-2.0), the official
-OpenAI SDKs for Python and Node (Apache-2.0), Schemathesis (MIT).
+OpenAI SDKs for Python and Node (Apache-2.0), Schemathesis (MIT), litellm (MIT).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PYTHON_SDK = fetch.ROOT / "tests" / "sdk" / "python"
 NODE_SDK = fetch.ROOT / "tests" / "sdk" / "node"
 SCHEMATHESIS = fetch.ROOT / "tests" / "schemathesis"
+COSTS = fetch.ROOT / "tests" / "costs"
 
 
 def engine() -> Path:
@@ -114,6 +115,11 @@ def schemathesis() -> Path:
     return environment("schemathesis", SCHEMATHESIS / "requirements.txt", "Schemathesis").with_name("schemathesis")
 
 
+def litellm() -> Path:
+    """The interpreter of a virtual environment that holds litellm and what its cost calculation imports."""
+    return environment("costs", COSTS / "requirements.txt", "litellm")
+
+
 def node() -> Path:
     """The `node_modules` folder that holds the OpenAI SDK."""
     return node_modules("sdk-node", NODE_SDK, "the OpenAI SDK for Node")
@@ -121,6 +127,7 @@ def node() -> Path:
 
 PARTS: dict[str, Callable[[], Path]] = {
     "llama_server": engine, "model": model, "python": python, "node_modules": node, "schemathesis": schemathesis,
+    "litellm": litellm,
 }  # fmt: skip
 
 

@@ -71,6 +71,7 @@ def all_stages() -> list[Stage]:
               needs=("tools",)),
         Stage("tests", nextest(NOT_E2E, "default"), needs=("tools", "build"), counts="nextest"),
         Stage("doc tests", ["cargo", "test", "--workspace", "--doc", "--locked"], counts="doctest"),
+        Stage("costs", [PYTHON, "scripts/compare_costs.py"], needs=("parts", "build")),
         Stage("deploy", [PYTHON, "scripts/check_deploy.py"], needs=("build",)),
         Stage("docs", [PYTHON, "scripts/check_docs.py"], needs=("build",)),
         Stage("e2e", nextest(E2E, "e2e"), needs=("tools", "parts", "build"), counts="nextest"),
