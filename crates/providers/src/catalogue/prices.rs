@@ -58,3 +58,6 @@ fn set(prices: &mut Prices, units: &mut Units, letter: &str, price: Price) {
     };
     *slot = Some(price);
 }
+
+#[cfg(test)]
+mod tests;
