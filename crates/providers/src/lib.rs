@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod classify;
 pub mod names;
+pub mod openrouter;
 pub mod price;
 pub mod protocol;
 pub mod simulated;

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use http::{Response, StatusCode, request};
-use pointsman_config::Snapshot;
+use pointsman_config::{Deployment, Snapshot};
 use pointsman_core::{ErrorCode, Principal, PublicError};
-use pointsman_providers::simulated;
+use pointsman_providers::{catalogue, openrouter, simulated, vendor};
 use pointsman_routing::Resolved;
 use pointsman_wire::openai::models::{ModelEntry, render_list, render_one};
 
@@ -51,18 +51,13 @@ pub(crate) fn one(
 
 fn entries(snapshot: &Snapshot, principal: &Principal) -> Vec<ModelEntry> {
     let own = snapshot.resolver.routes().chain(snapshot.resolver.aliases());
-    let own =
-        own.map(|name| ModelEntry { id: name.to_string(), owned_by: Some(OWN.into()), context_length: None });
-    let deployments = snapshot.deployments.iter().map(|deployment| ModelEntry {
-        id: deployment.name.to_string(),
-        owned_by: Some(deployment.key.provider.to_string()),
-        context_length: deployment.context_length.map(u64::from),
-    });
+    let own = own.map(|name| named(name, Some(OWN)));
+    let deployments = snapshot.deployments.iter().filter(|deployment| principal.may_use(&deployment.name));
+    let deployments = deployments.map(|deployment| described(deployment.name.to_string(), deployment));
     let mut entries: Vec<_> = own.chain(deployments).collect();
     if entries.is_empty() && snapshot.simulated_only() {
         // Any name is answered then; pickers in user interfaces need one to show.
-        let id = format!("{}/hello", simulated::NAME);
-        entries.push(ModelEntry { id, owned_by: Some(simulated::NAME.into()), context_length: None });
+        entries.push(named(&format!("{}/hello", simulated::NAME), Some(simulated::NAME)));
     }
     entries.retain(|entry| principal.may_use(&entry.id));
     entries
@@ -76,26 +71,37 @@ fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEnt
     let entry = match resolved {
         Resolved::Known(known) => {
             canonical = Some(known.canonical_name().clone());
-            let deployment = known.deployment().and_then(|id| snapshot.deployment(id));
-            ModelEntry {
-                id: id.clone(),
-                owned_by: Some(
-                    deployment.map_or(OWN.into(), |deployment| deployment.key.provider.to_string()),
-                ),
-                context_length: deployment.and_then(|deployment| deployment.context_length).map(u64::from),
+            match known.deployment().and_then(|id| snapshot.deployment(id)) {
+                Some(deployment) => described(id.clone(), deployment),
+                None => named(&id, Some(OWN)),
             }
         }
-        Resolved::Dynamic(dynamic) => ModelEntry {
-            id: id.clone(),
-            owned_by: snapshot.provider(dynamic.provider).map(|provider| provider.name.to_string()),
-            context_length: None,
-        },
+        // Its deployment is made by the first request, not by who only looks.
+        Resolved::Dynamic(dynamic) => {
+            named(&id, snapshot.provider(dynamic.provider).map(|provider| &*provider.name))
+        }
     };
     // As for a request: the name as asked for, or what it stands for.
     if principal.may_use(&entry.id) || canonical.is_some_and(|name| principal.may_use(&name)) {
         return Ok(entry);
     }
     Err(PublicError::new(ErrorCode::ModelNotAllowed, format!("this key may not use `{id}`")).at("model"))
+}
+
+fn named(id: &str, owned_by: Option<&str>) -> ModelEntry {
+    ModelEntry { id: id.to_owned(), owned_by: owned_by.map(str::to_owned), ..ModelEntry::default() }
+}
+
+/// All that is known of a model, prices in the words of OpenRouter's list.
+fn described(id: String, deployment: &Deployment) -> ModelEntry {
+    let vendor = deployment.provider.vendor.and_then(vendor);
+    let entry = vendor.and_then(|vendor| catalogue().find_for(vendor, &deployment.key.model));
+    ModelEntry {
+        id,
+        owned_by: Some(deployment.key.provider.to_string()),
+        context_length: deployment.context_length.map(u64::from),
+        more: openrouter::members(entry.as_ref(), deployment.price.as_deref()),
+    }
 }
 
 /// Names hold slashes and colons, which clients escape.
