@@ -6,6 +6,7 @@ mod answer;
 mod decode;
 mod encode;
 mod error;
+pub mod generate;
 mod stream;
 #[cfg(test)]
 mod tests;

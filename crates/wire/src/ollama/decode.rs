@@ -25,6 +25,16 @@ pub fn decode_request<'a>(document: &Document<'a>) -> Result<Request<'a>, Decode
     if let Some(tools) = body.take("tools") {
         request.tools = read_tools(tools)?;
     }
+    read_settings(body, &mut request)?;
+    request.link();
+    Ok(request)
+}
+
+/// What all of Ollama's requests say besides what is said; and what is left.
+pub(super) fn read_settings<'a>(
+    mut body: Fields<'_, 'a>,
+    request: &mut Request<'a>,
+) -> Result<(), DecodeError> {
     request.format = format(body.take("format"));
     thinking(&mut body, &mut request.thinking)?;
     let wants = flag(&mut body, "logprobs", "logprobs")?;
@@ -34,12 +44,11 @@ pub fn decode_request<'a>(document: &Document<'a>) -> Result<Request<'a>, Decode
     }
     if let Some(node) = body.take("options") {
         let mut options = fields(node, "options")?;
-        read_options(&mut options, &mut request)?;
+        read_options(&mut options, request)?;
         Extension::collect_under(options, Path::Root, "options", &mut request.rest);
     }
     Extension::collect(body, Path::Root, &mut request.rest);
-    request.link();
-    Ok(request)
+    Ok(())
 }
 
 fn read_options<'a>(options: &mut Fields<'_, 'a>, request: &mut Request<'a>) -> Result<(), DecodeError> {
@@ -177,7 +186,7 @@ fn turn<'a>(node: Node<'_, 'a>, path: Path) -> Result<Message<'a>, DecodeError> 
     Ok(message)
 }
 
-fn read_images<'a>(node: Node<'_, 'a>, path: Path) -> Result<Vec<Block<'a>>, DecodeError> {
+pub(super) fn read_images<'a>(node: Node<'_, 'a>, path: Path) -> Result<Vec<Block<'a>>, DecodeError> {
     let images = strings(node, &path.member("images"))?;
     let image = |data: Text<'a>| {
         let mime = Some(Text::from(crate::ollama::turns::image_type(&data.value())));

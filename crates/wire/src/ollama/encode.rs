@@ -158,7 +158,7 @@ fn write_tools(w: &mut Writer, tools: &[Tool<'_>], own: bool, losses: &mut Losse
 }
 
 /// `think`: most models know yes and no only; those of the gpt-oss family also how hard.
-fn write_thinking(
+pub(super) fn write_thinking(
     w: &mut Writer,
     thinking: &Thinking<'_>,
     target: &Target<'_>,
@@ -201,7 +201,7 @@ fn write_thinking(
     losses.given(encrypted.as_ref());
 }
 
-fn write_options(
+pub(super) fn write_options(
     w: &mut Writer,
     sampling: &Sampling<'_>,
     max_output: Option<u64>,
