@@ -11,13 +11,16 @@ use crate::closest::{Closest, truncate};
 use crate::error::ResolveError;
 use crate::plan::{Candidate, Plan, Reason, Walk};
 use crate::spec::{DeploymentId, Node, ProviderId, RouteId};
-use crate::spelling::Spellings;
+use crate::spelling::{Meant, Spellings};
 use crate::suffix::{self, KNOWN_SUFFIXES};
 
 /// How many close names an error offers.
 const CLOSEST: usize = 3;
 /// How much of an unknown name an error repeats, in bytes.
 const MAX_ECHO: usize = 100;
+/// Longest name that is looked for where no list holds it, in bytes: names come from callers, and those of
+/// models that are not listed are kept.
+const MAX_NAME_BYTES: usize = 512;
 
 /// A hash table with names as keys. The keys come from the configuration, never from callers.
 pub(crate) type Names<V> = HashMap<Arc<str>, V, foldhash::fast::RandomState>;
@@ -107,14 +110,31 @@ impl Resolver {
     /// # Errors
     /// Where nothing, or more than one model, has this name.
     pub fn resolve<'a>(&'a self, name: &'a str) -> Result<Resolved<'a>, ResolveError> {
+        self.look_up(name, true)
+    }
+
+    /// The same without other spellings: for names that grant something.
+    ///
+    /// # Errors
+    /// Where nothing, or more than one model, has exactly this name.
+    pub fn resolve_exactly<'a>(&'a self, name: &'a str) -> Result<Resolved<'a>, ResolveError> {
+        self.look_up(name, false)
+    }
+
+    fn look_up<'a>(&'a self, name: &'a str, respell: bool) -> Result<Resolved<'a>, ResolveError> {
         let (name, _) = suffix::split(name, KNOWN_SUFFIXES);
         if let Some((key, target)) = self.names.get_key_value(name) {
             return self.known(key, *target).map(Resolved::Known);
         }
+        if name.len() > MAX_NAME_BYTES {
+            let name = truncate(name, MAX_ECHO).into();
+            return Err(ResolveError::Unknown { name, closest: Vec::new(), enable: None });
+        }
         if let Some((first, model)) = name.split_once('/')
             && let Some(&provider) = self.providers.get(first)
         {
-            if self.has_listed.get(provider.index()) == Some(&true)
+            if respell
+                && self.has_listed.get(provider.index()) == Some(&true)
                 && let [id] = *self.spellings.within(&self.deployments, provider, model)
                 && let Some(known) = self.respelt(id)
             {
@@ -125,17 +145,8 @@ impl Resolver {
                 false => Err(self.unknown(name)),
             };
         }
-        match *self.spellings.meant(&self.deployments, name) {
-            [] => {}
-            [id] => {
-                if let Some(known) = self.respelt(id) {
-                    return Ok(Resolved::Known(known));
-                }
-            }
-            ref ids => {
-                let choices = ids.iter().filter_map(|id| self.full_name(*id).cloned()).collect();
-                return Err(ResolveError::Ambiguous { name: truncate(name, MAX_ECHO).into(), choices });
-            }
+        if respell && let Some(meant) = self.meant(name) {
+            return meant.map(Resolved::Known);
         }
         match self.answers_any_name {
             Some(provider) if !name.is_empty() => {
@@ -143,6 +154,31 @@ impl Resolver {
             }
             _ => Err(self.unknown(name)),
         }
+    }
+
+    /// What has this name in another spelling; `None`: nothing.
+    fn meant(&self, name: &str) -> Option<Result<Known<'_>, ResolveError>> {
+        let meant = self.spellings.meant(&self.deployments, self.own_names(), name);
+        let choices: Vec<Arc<str>> = match &meant {
+            Meant::Own(names) => match names.as_slice() {
+                [] => return None,
+                [name] => {
+                    let (key, target) = self.names.get_key_value(name)?;
+                    return Some(self.known(key, *target));
+                }
+                names => names.to_vec(),
+            },
+            Meant::Deployments(ids) => match **ids {
+                [id] => return self.respelt(id).map(Ok),
+                ref ids => ids.iter().filter_map(|id| self.full_name(*id).cloned()).collect(),
+            },
+        };
+        Some(Err(ResolveError::Ambiguous { name: truncate(name, MAX_ECHO).into(), choices }))
+    }
+
+    /// Names that the configuration gave.
+    fn own_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.routes().chain(self.aliases())
     }
 
     /// Every deployment in the order of [`DeploymentId`]: its provider and its key.

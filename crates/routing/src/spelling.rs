@@ -1,7 +1,7 @@
 //! Names in another spelling than the listed one: an index that is built when the first such name comes.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
@@ -20,17 +20,26 @@ pub struct Spelling {
     pub typed: fn(&str) -> [Option<String>; KEY_KINDS],
 }
 
-/// Deployments by the keys of their models.
+/// Deployments by the keys of their models, and routes and aliases by those of their names.
 pub(crate) struct Spellings {
     spelling: Option<Spelling>,
-    index: OnceLock<[Keyed; KEY_KINDS]>,
+    index: OnceLock<[Keyed<DeploymentId>; KEY_KINDS]>,
+    own: OnceLock<[Keyed<Arc<str>>; KEY_KINDS]>,
 }
 
-type Keyed = HashMap<String, SmallVec<[DeploymentId; 2]>>;
+type Keyed<V> = HashMap<String, SmallVec<[V; 2]>>;
+
+/// What may be meant by a name.
+pub(crate) enum Meant {
+    /// Routes and aliases; none: nothing is meant.
+    Own(SmallVec<[Arc<str>; 2]>),
+    /// At least one, at most one of each provider.
+    Deployments(SmallVec<[DeploymentId; 2]>),
+}
 
 impl Spellings {
     pub(crate) const fn new(spelling: Option<Spelling>) -> Self {
-        Self { spelling, index: OnceLock::new() }
+        Self { spelling, index: OnceLock::new(), own: OnceLock::new() }
     }
 
     /// The deployments of `provider` whose model differs from `model` in case and punctuation only.
@@ -49,44 +58,77 @@ impl Spellings {
         found.into_iter().flatten().filter(of_provider).copied().collect()
     }
 
-    /// The deployments that share the strictest key that any shares, at most one of each provider: the
-    /// one with the shortest name.
-    pub(crate) fn meant(&self, deployments: &[Listed], name: &str) -> SmallVec<[DeploymentId; 2]> {
-        let Some(spelling) = self.spelling.filter(|_| !deployments.is_empty()) else {
-            return SmallVec::new();
-        };
+    /// Whatever shares the strictest key that anything shares. Routes and aliases win, as they do where a name
+    /// is written exactly: one that hides a model hides it in every spelling; others answer to case and
+    /// punctuation only. Of each provider the deployment with the shortest name.
+    pub(crate) fn meant<'n>(
+        &self,
+        deployments: &[Listed],
+        own: impl Iterator<Item = &'n Arc<str>>,
+        name: &str,
+    ) -> Meant {
+        let Some(spelling) = self.spelling else { return Meant::Own(SmallVec::new()) };
         let index = self.index(spelling, deployments);
-        let typed = (spelling.typed)(name);
-        let mut kinds = index.iter().zip(&typed);
-        let found = kinds.find_map(|(kind, key)| kind.get(key.as_ref()?));
-        let mut best: SmallVec<[DeploymentId; 2]> = SmallVec::new();
-        let known = |id: DeploymentId| deployments.get(id.index());
-        for id in found.into_iter().flatten() {
-            let same = best.iter().position(|other| {
-                known(*other).map(|listed| listed.provider) == known(*id).map(|listed| listed.provider)
+        let own = self.own.get_or_init(|| {
+            let models: HashSet<&str> = deployments.iter().map(|listed| &*listed.key.model).collect();
+            let own = own.map(|name| {
+                let kinds = if models.contains(&**name) { KEY_KINDS } else { 1 };
+                (&**name, kinds, Arc::clone(name))
             });
-            let length = |id: DeploymentId| known(id).map(|listed| listed.full_name.len());
-            match same {
-                None => best.push(*id),
-                Some(at) if length(*id) < length(best[at]) => best[at] = *id,
-                Some(_) => {}
+            keyed(spelling, own)
+        });
+        let typed = (spelling.typed)(name);
+        for ((own, index), key) in own.iter().zip(index).zip(&typed) {
+            let Some(key) = key else { continue };
+            if let Some(names) = own.get(key) {
+                return Meant::Own(names.clone());
+            }
+            if let Some(ids) = index.get(key) {
+                return Meant::Deployments(one_of_each(deployments, ids));
             }
         }
-        best
+        Meant::Own(SmallVec::new())
     }
 
-    fn index(&self, spelling: Spelling, deployments: &[Listed]) -> &[Keyed; KEY_KINDS] {
+    fn index(&self, spelling: Spelling, deployments: &[Listed]) -> &[Keyed<DeploymentId>; KEY_KINDS] {
         self.index.get_or_init(|| {
-            let mut index: [Keyed; KEY_KINDS] = Default::default();
-            for (position, listed) in deployments.iter().enumerate() {
-                let id = DeploymentId(u32::try_from(position).unwrap_or(u32::MAX));
-                for (kind, key) in index.iter_mut().zip((spelling.listed)(&listed.key.model)) {
-                    if !key.is_empty() {
-                        kind.entry(key).or_default().push(id);
-                    }
-                }
-            }
-            index
+            let id = |position| DeploymentId(u32::try_from(position).unwrap_or(u32::MAX));
+            let listed = deployments.iter().enumerate();
+            keyed(spelling, listed.map(|(position, listed)| (&*listed.key.model, KEY_KINDS, id(position))))
         })
     }
+}
+
+/// Values by the first so many kinds of key of their names.
+fn keyed<'n, V: Clone>(
+    spelling: Spelling,
+    named: impl Iterator<Item = (&'n str, usize, V)>,
+) -> [Keyed<V>; KEY_KINDS] {
+    let mut index: [Keyed<V>; KEY_KINDS] = std::array::from_fn(|_| Keyed::new());
+    for (name, kinds, value) in named {
+        for (kind, key) in index.iter_mut().zip((spelling.listed)(name)).take(kinds) {
+            if !key.is_empty() {
+                kind.entry(key).or_default().push(value.clone());
+            }
+        }
+    }
+    index
+}
+
+/// Of each provider the one with the shortest name.
+fn one_of_each(deployments: &[Listed], ids: &[DeploymentId]) -> SmallVec<[DeploymentId; 2]> {
+    let mut best: SmallVec<[DeploymentId; 2]> = SmallVec::new();
+    let known = |id: DeploymentId| deployments.get(id.index());
+    for id in ids {
+        let same = best.iter().position(|other| {
+            known(*other).map(|listed| listed.provider) == known(*id).map(|listed| listed.provider)
+        });
+        let length = |id: DeploymentId| known(id).map(|listed| listed.full_name.len());
+        match same {
+            None => best.push(*id),
+            Some(at) if length(*id) < length(best[at]) => best[at] = *id,
+            Some(_) => {}
+        }
+    }
+    best
 }

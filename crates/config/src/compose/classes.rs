@@ -88,7 +88,7 @@ fn class(check: &mut Checker<'_>, name: &str, place: Place, providers: &[Prepare
     }
     if found.is_empty() {
         let message = format!("no configured provider has a model of the class `{word}`");
-        let hint = "configure a provider that has one: `pointsman models --all --class` lists them";
+        let hint = "configure a provider that has one, or name models of yours with `first`";
         return check.cx.fail_hint(place, message, hint);
     }
     found.sort();

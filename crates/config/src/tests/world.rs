@@ -150,6 +150,30 @@ fn keys_find_their_principal_and_say_what_it_may_use() {
 }
 
 #[test]
+fn a_key_for_an_engines_model_does_not_lead_elsewhere_while_the_engine_is_off() {
+    let text = "keys:
+  - { id: a, sha256: '1111111111111111111111111111111111111111111111111111111111111111', models: [DeepSeek-V3] }";
+    let allowed = |world: &World| {
+        let snapshot = world.sound(text);
+        let key = snapshot.keys.find(&[0x11; 32]).unwrap();
+        let guessed = &candidates(&snapshot, "DeepSeek-V3")[0];
+        (key.may_use("DeepSeek-V3"), key.may_use(guessed), guessed.clone(), snapshot.warnings)
+    };
+    let world = World::new(&[("TOGETHER_API_KEY", "k")]);
+    let (written, resolved, guessed, warnings) = allowed(&world);
+    assert_eq!((written, resolved, &*guessed), (false, false, "together/deepseek-ai/DeepSeek-V3"));
+    assert_eq!(
+        warnings,
+        ["key `a` allows `DeepSeek-V3`, which no model, route or alias is named; \
+          is `together/deepseek-ai/DeepSeek-V3` meant?"]
+    );
+    let world = world.engine("ollama", "http://127.0.0.1:11434/v1", &["DeepSeek-V3"]);
+    let (written, resolved, found, warnings) = allowed(&world);
+    assert_eq!((written, resolved, &*found), (true, true, "ollama/DeepSeek-V3"));
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
+#[test]
 fn overrides_win_over_the_file_and_take_yaml() {
     let world = World::new(&[
         ("POINTSMAN__SERVER__LISTEN", "[::1]:9"),

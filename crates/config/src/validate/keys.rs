@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pointsman_core::Principal;
 use pointsman_core::principal::KeyHash;
-use pointsman_routing::{Resolved, Resolver};
+use pointsman_routing::{ResolveError, Resolved, Resolver};
 
 use super::Checker;
 use crate::domain::Key;
@@ -25,7 +25,8 @@ struct Shared {
 
 impl Checker<'_> {
     /// All keys whose hash is sound; what is wrong is told. Names that keys allow but nothing has become
-    /// warnings: an engine that is off for an hour must not void the configuration.
+    /// warnings, and grant nothing: an engine that is off for an hour must not void the configuration, and its
+    /// models' names must not lead to somebody else's.
     pub(crate) fn keys(
         &mut self,
         written: Vec<raw::Key>,
@@ -47,9 +48,8 @@ impl Checker<'_> {
                 self.cx.fail::<()>(raw.sha256.place, "another key has the same hash");
             }
             let models = raw.models.map(|models| {
-                shared.models(&models, resolver, |name| {
-                    let text = format!("key `{id}` allows `{name}`, which no model, route or alias is named");
-                    warnings.push(text);
+                shared.models(&models, resolver, |problem| {
+                    warnings.push(format!("key `{id}` allows {problem}"));
                 })
             });
             let mut text = |text: Option<String>| text.map(|text| shared.text(&text));
@@ -90,29 +90,47 @@ impl Shared {
     }
 
     /// The names as written, and those of the deployments that they stand for, so that `gpt-4o` also
-    /// allows `openai/gpt-4o`.
+    /// allows `openai/gpt-4o`. Without those that nothing has: what they might mean is not asked here.
     fn models(
         &mut self,
         written: &[Spanned<String>],
         resolver: Option<&Resolver>,
-        mut unknown: impl FnMut(&str),
+        mut odd: impl FnMut(String),
     ) -> Models {
         let list: Vec<String> = written.iter().map(|name| name.value.clone()).collect();
         if let Some(known) = self.models.get(&list) {
             return Arc::clone(known);
         }
         let mut names: HashSet<Arc<str>> = list.iter().map(|name| self.text(name)).collect();
-        for name in resolver.iter().flat_map(|resolver| list.iter().map(|name| resolver.resolve(name))) {
-            match name {
+        for (resolver, name) in
+            resolver.iter().flat_map(|resolver| list.iter().map(move |name| (resolver, name)))
+        {
+            match resolver.resolve_exactly(name) {
                 Ok(Resolved::Known(known)) if known.deployment().is_some() => {
                     names.insert(Arc::clone(known.canonical_name()));
                 }
                 Ok(_) => {}
-                Err(error) => unknown(error.name()),
+                Err(error) => {
+                    names.remove(name.as_str());
+                    odd(oddness(resolver, &error));
+                }
             }
         }
         let names = Arc::new(names);
         self.models.insert(list, Arc::clone(&names));
         names
     }
+}
+
+/// What is wrong with a name that leads nowhere, or to more than one model.
+fn oddness(resolver: &Resolver, error: &ResolveError) -> String {
+    let name = error.name();
+    if let ResolveError::Ambiguous { .. } = error {
+        return format!("`{name}`, which is the name of several models: write them with their providers");
+    }
+    let meant = match resolver.resolve(name) {
+        Ok(Resolved::Known(known)) => format!("; is `{}` meant?", known.canonical_name()),
+        _ => String::new(),
+    };
+    format!("`{name}`, which no model, route or alias is named{meant}")
 }

@@ -127,6 +127,84 @@ fn unknown_names_get_three_close_ones_and_the_variable() {
     assert!(text.ends_with("; setting MISTRAL_API_KEY would enable it"), "{text}");
 }
 
+/// Keys as the tests need them: without case and punctuation; what stands behind the last slash; and its words.
+fn spelling() -> Spelling {
+    fn squeeze(name: &str) -> String {
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    }
+    fn words(name: &str) -> String {
+        let name = name.to_ascii_lowercase().replace('-', " ");
+        let mut words: Vec<_> = name.split(' ').collect();
+        words.sort_unstable();
+        words.join(" ")
+    }
+    fn listed(name: &str) -> [String; 5] {
+        let last = name.rsplit('/').next().unwrap();
+        [squeeze(name), squeeze(last), words(last), words(last), words(last)]
+    }
+    fn typed(name: &str) -> [Option<String>; 5] {
+        let words = Some(words(name));
+        [Some(squeeze(name)), Some(squeeze(name)), words.clone(), words.clone(), words]
+    }
+    Spelling { listed, typed }
+}
+
+#[test]
+fn a_route_that_hides_a_model_hides_it_in_every_spelling() {
+    let mut builder = builder();
+    builder.spelling(spelling());
+    builder.route("gpt-4o", 1, name("groq/llama-3"));
+    builder.route("Fast-Lane", 1, name("groq/llama-3"));
+    builder.alias("team/best", "openai/gpt-4o-mini", 1);
+    let resolver = builder.build().unwrap();
+    for spelt in ["gpt-4o", "GPT-4o", "gpt 4o", "4o GPT"] {
+        assert_eq!(names(&resolver, spelt, 1), ["groq/llama-3"], "{spelt}");
+        let Ok(Resolved::Known(known)) = resolver.resolve(spelt) else { panic!("{spelt}") };
+        assert_eq!(&**known.canonical_name(), "gpt-4o", "{spelt}: permissions are those of the route");
+    }
+    assert_eq!(names(&resolver, "openai/GPT-4o", 1), ["openai/gpt-4o"], "named with its provider");
+    assert_eq!(names(&resolver, "GPT-4o mini", 1), ["openai/gpt-4o-mini"]);
+    assert_eq!(names(&resolver, "fast lane", 1), ["groq/llama-3"]);
+    assert_eq!(names(&resolver, "Team/Best", 1), ["openai/gpt-4o-mini"]);
+    for other in ["lane fast", "best"] {
+        assert!(
+            resolver.resolve(other).is_err(),
+            "{other}: they hide no model, so only case and punctuation"
+        );
+    }
+}
+
+#[test]
+fn names_that_grant_something_have_one_spelling() {
+    let mut builder = builder();
+    builder.spelling(spelling());
+    builder.route("fast", 1, name("groq/llama-3"));
+    let resolver = builder.build().unwrap();
+    for exact in ["fast", "gpt-4o", "openai/gpt-4o", "openai/gpt-99"] {
+        assert!(resolver.resolve_exactly(exact).is_ok(), "{exact}");
+    }
+    for guessed in ["Fast", "GPT-4o", "gpt 4o", "groq/Llama-3"] {
+        assert!(resolver.resolve(guessed).is_ok() && resolver.resolve_exactly(guessed).is_err(), "{guessed}");
+    }
+}
+
+#[test]
+fn long_names_lead_nowhere() {
+    let mut builder = builder();
+    builder.spelling(spelling());
+    let listed = "m".repeat(2_000);
+    builder.deployment(ProviderId(1), &listed);
+    let resolver = builder.build().unwrap();
+    let fits = format!("openai/{}", "m".repeat(505));
+    assert!(dynamic(&resolver, &fits).is_some());
+    for long in [format!("{fits}m"), "é ".repeat(1_000_000)] {
+        let error = resolver.resolve(&long).unwrap_err();
+        assert!(error.to_string().len() < 200, "{error}");
+        assert_eq!(PublicError::from(error).code, ErrorCode::ModelNotFound);
+    }
+    assert_eq!(names(&resolver, &listed, 1), [format!("groq/{listed}")], "what is listed is no caller's");
+}
+
 #[test]
 fn a_plan_says_why_and_names_nothing_twice() {
     let mut builder = builder();
