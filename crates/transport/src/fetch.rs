@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 
 use crate::body::RequestBody;
+use crate::collect::collect;
 use crate::upstream::{SendError, Upstream};
 
 /// Why a small exchange failed.
@@ -74,7 +74,7 @@ impl Fetch<'_> {
         let mut request = request.body(RequestBody::from(self.body.clone()))?;
         request.headers_mut().extend(self.headers.clone());
         let (head, body) = upstream.send(request).await?.into_parts();
-        let body = Limited::new(body, self.max_bytes).collect().await.map_err(FetchError::Body)?.to_bytes();
+        let body = collect(body, self.max_bytes).await.map_err(|error| FetchError::Body(error.into()))?;
         Ok(Response::from_parts(head, body))
     }
 }

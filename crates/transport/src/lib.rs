@@ -7,6 +7,7 @@
 pub mod acme;
 pub mod bind;
 pub mod body;
+pub mod collect;
 pub mod connect;
 pub mod egress;
 pub mod fetch;
@@ -25,6 +26,7 @@ pub mod tls;
 pub mod upstream;
 
 pub use body::{RequestBody, RequestBodyError, StreamedBody};
+pub use collect::{CollectError, collect};
 pub use connect::{Connect, ConnectError, Origin};
 pub use h1::ExchangeError;
 pub use io::{BoxedIo, Io};

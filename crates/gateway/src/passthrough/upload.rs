@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -16,6 +16,9 @@ use pointsman_core::{Clock, ErrorCode, PublicError};
 use pointsman_transport::{RequestBody, RequestBodyError};
 use pointsman_wire::multipart::{FormScanner, Piece};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Shorter pieces are joined while they wait, in bytes: each costs more than it holds.
+const JOIN_BYTES: usize = 4 * 1024;
 
 /// Limits of a body that is not held.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,7 @@ pub(crate) struct UploadLimits {
 pub(crate) struct Upload {
     incoming: Incoming,
     scanner: Option<FormScanner>,
-    ready: VecDeque<Piece>,
+    ready: Waiting,
     /// What takes the place of the value of `model`.
     model: Bytes,
     declared: Option<u64>,
@@ -68,7 +71,7 @@ impl Upload {
         Ok(Self {
             incoming,
             scanner,
-            ready: VecDeque::new(),
+            ready: Waiting::default(),
             model: Bytes::new(),
             declared,
             received: 0,
@@ -142,12 +145,12 @@ impl Upload {
             return Err(too_large(self.limits.bytes));
         }
         let Some(scanner) = &mut self.scanner else {
-            self.ready.push_back(Piece::Bytes(data));
+            self.ready.push(Piece::Bytes(data));
             return Ok(());
         };
         let mut pieces = Vec::new();
         let scanned = scanner.push(&data, &mut pieces);
-        self.ready.extend(pieces);
+        pieces.into_iter().for_each(|piece| self.ready.push(piece));
         scanned.map_err(Into::into)
     }
 
@@ -171,7 +174,7 @@ impl Upload {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestBodyError>>> {
         loop {
-            if let Some(piece) = self.ready.pop_front() {
+            if let Some(piece) = self.ready.pop() {
                 self.started = true;
                 return Poll::Ready(Some(Ok(match piece {
                     Piece::Bytes(bytes) => bytes,
@@ -197,6 +200,46 @@ impl Upload {
     fn length(&self) -> Option<u64> {
         let old = self.scanner.as_ref().and_then(FormScanner::model).map_or(0, str::len);
         Some(self.declared? - old as u64 + self.model.len() as u64)
+    }
+}
+
+/// Pieces that wait to be sent. Short ones are joined: however a client cuts its bytes, they cost what they are.
+#[derive(Debug, Default)]
+struct Waiting {
+    pieces: VecDeque<Piece>,
+    /// What comes behind `pieces`.
+    joined: BytesMut,
+}
+
+impl Waiting {
+    fn push(&mut self, piece: Piece) {
+        match piece {
+            Piece::Bytes(bytes) if bytes.len() < JOIN_BYTES => {
+                self.joined.extend_from_slice(&bytes);
+                if self.joined.len() >= JOIN_BYTES {
+                    self.flush();
+                }
+            }
+            piece => {
+                self.flush();
+                self.pieces.push_back(piece);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Piece> {
+        if self.pieces.is_empty() {
+            self.flush();
+        }
+        self.pieces.pop_front()
+    }
+
+    fn flush(&mut self) {
+        if !self.joined.is_empty() {
+            // A copy of just its length: the buffer goes on being used.
+            self.pieces.push_back(Piece::Bytes(Bytes::copy_from_slice(&self.joined)));
+            self.joined.clear();
+        }
     }
 }
 
@@ -252,4 +295,33 @@ fn too_large(limit: u64) -> PublicError {
     let message =
         format!("the request body is longer than {limit} bytes; raise `server.max_upload` to allow it");
     PublicError::new(ErrorCode::BodyTooLarge, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_pieces_are_joined_and_order_is_kept() {
+        let mut waiting = Waiting::default();
+        let byte = || Piece::Bytes(Bytes::from_static(b"x"));
+        (0..100_000).for_each(|_| waiting.push(byte()));
+        assert!(waiting.pieces.len() <= 100_000 / JOIN_BYTES, "{}", waiting.pieces.len());
+        let long = Bytes::from(vec![b'y'; JOIN_BYTES]);
+        [Piece::Model, byte(), Piece::Bytes(long.clone()), byte()]
+            .into_iter()
+            .for_each(|piece| waiting.push(piece));
+        let (mut before, mut model) = (0, false);
+        while !model {
+            match waiting.pop().unwrap() {
+                Piece::Bytes(bytes) => before += bytes.len(),
+                Piece::Model => model = true,
+            }
+        }
+        assert_eq!(before, 100_000);
+        assert_eq!(waiting.pop(), Some(byte()));
+        let Some(Piece::Bytes(same)) = waiting.pop() else { panic!("the long one") };
+        assert_eq!(same.as_ptr(), long.as_ptr(), "long ones are not copied");
+        assert_eq!((waiting.pop(), waiting.pop()), (Some(byte()), None));
+    }
 }

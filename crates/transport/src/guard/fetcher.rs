@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::{Network, Reach};
+use crate::collect::collect;
 use crate::connect::{Connect, ConnectError, Origin, TcpConnect};
 
 /// Longer URLs are no use, in bytes.
@@ -135,7 +136,7 @@ impl Fetcher {
             let body = if redirects(head.status) {
                 Bytes::new()
             } else {
-                Limited::new(body, max_bytes).collect().await.map_err(FetchUrlError::Body)?.to_bytes()
+                collect(body, max_bytes).await.map_err(|error| FetchUrlError::Body(error.into()))?
             };
             Ok(Fetched { url: url.clone(), status: head.status, headers: head.headers, body })
         };
