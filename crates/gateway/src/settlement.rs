@@ -18,6 +18,7 @@ use crate::Gateway;
 use crate::budget::ByteLease;
 use crate::live::Live;
 use crate::meter::{Meter, micros};
+use crate::passthrough::exchange::cost_is_known;
 use crate::pipeline::attempt::CHARS_PER_TOKEN;
 use crate::recorder::RecordPermit;
 
@@ -142,7 +143,7 @@ impl Settlement {
         attempt.outcome = outcome;
         attempt.usage = usage;
         // `None` from before its end: not to be known whatever its tokens.
-        attempt.cost = attempt.cost.and_then(|_| billed.or_else(|| cost(&deployment, &usage)));
+        attempt.cost = attempt.cost.and_then(|_| billed.or_else(|| self.cost(&deployment, outcome, &usage)));
         attempt.detail = detail;
         if let Some(live) = self.live(&deployment) {
             live.metrics.observe(&attempt);
@@ -162,16 +163,9 @@ impl Settlement {
     /// What an attempt of which no usage is known used. A provider that refused did nothing; one that was
     /// given up, or that broke off, may well bill the prompt that it had: an estimate, never a zero.
     fn presumed(&self, outcome: Outcome) -> Usage {
-        let worked = matches!(
-            outcome,
-            Outcome::Cancelled
-                | Outcome::Reset
-                | Outcome::Malformed
-                | Outcome::Timeout(
-                    Phase::FirstByte | Phase::FirstToken | Phase::BetweenChunks | Phase::Total
-                )
-        );
-        let Some(record) = self.record().filter(|_| worked) else { return Usage::default() };
+        let Some(record) = self.record().filter(|_| may_have_worked(outcome)) else {
+            return Usage::default();
+        };
         match record.operation {
             Operation::Chat | Operation::TextCompletion | Operation::Embeddings => Usage {
                 input: record.request_bytes.div_ceil(CHARS_PER_TOKEN),
@@ -180,6 +174,20 @@ impl Settlement {
             },
             _ => Usage::default(),
         }
+    }
+
+    /// What `usage` costs: nothing where there was none, unknown where no price is. Without any usage it is
+    /// unknown also where a provider may have worked for something that is billed otherwise: pictures, say.
+    fn cost(&self, deployment: &Deployment, outcome: Outcome, usage: &Usage) -> Option<Cost> {
+        if usage.source != UsageSource::Unknown {
+            return deployment.price.as_ref().map(|price| price.cost(usage));
+        }
+        let billed = self.record().is_some_and(|record| match record.operation {
+            // Counting is free, and a session that did not open did nothing.
+            Operation::TokenCount | Operation::Realtime => false,
+            operation => may_have_worked(outcome) && !cost_is_known(deployment, operation, usage),
+        });
+        (!billed).then(Cost::default)
     }
 
     /// What the attempt that is under way costs cannot be known, and so neither can the sum.
@@ -252,10 +260,13 @@ impl Drop for Settlement {
     }
 }
 
-/// What `usage` costs here: nothing where there was none, unknown where no price is.
-fn cost(deployment: &Deployment, usage: &Usage) -> Option<Cost> {
-    if usage.source == UsageSource::Unknown {
-        return Some(Cost::default());
-    }
-    deployment.price.as_ref().map(|price| price.cost(usage))
+/// Whether a provider may have begun with what ended so. One that refused has not.
+const fn may_have_worked(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Cancelled
+            | Outcome::Reset
+            | Outcome::Malformed
+            | Outcome::Timeout(Phase::FirstByte | Phase::FirstToken | Phase::BetweenChunks | Phase::Total)
+    )
 }

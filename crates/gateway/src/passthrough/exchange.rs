@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
 use pointsman_config::{Deployment, Snapshot};
 use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::PriceList;
 use pointsman_providers::classify::classify_body_error;
-use pointsman_transport::{RequestBody, UpstreamBody};
+use pointsman_transport::{CollectError, RequestBody, UpstreamBody, collect};
 use pointsman_wire::openai::answer::observe;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::pipeline::attempt::{Failure, blamed, decode, error_info, refusal, send_failure, timed_out};
 use crate::pipeline::dispatch::Dispatch;
@@ -60,19 +59,31 @@ pub(crate) fn begin(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) {
     dispatch.settlement.begin_attempt(deployment, now);
 }
 
-/// Sends `request` and waits for something to show.
+/// Sends `request` and waits for something to show, as long as the whole request may take.
 pub(crate) async fn send(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
     request: Request<RequestBody>,
     answers: Answers,
 ) -> Result<Answered, Failure> {
+    let total = (dispatch.deadline.instant(), Phase::Total);
+    send_until(dispatch, deployment, request, answers, total).await
+}
+
+/// The same with a limit of its own for the answer's head.
+pub(crate) async fn send_until(
+    dispatch: &mut Dispatch,
+    deployment: &Arc<Deployment>,
+    request: Request<RequestBody>,
+    answers: Answers,
+    (head_by, phase): (Instant, Phase),
+) -> Result<Answered, Failure> {
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
     let sending = deployment.provider.upstream.send(request);
-    let response = match timeout_at(dispatch.deadline.instant(), sending).await {
+    let response = match timeout_at(head_by, sending).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(send_failure(&error)),
-        Err(_) => return Err(timed_out(Phase::Total)),
+        Err(_) => return Err(timed_out(phase)),
     };
     let now = dispatch.gateway.clock.now();
     dispatch.settlement.attempt_answered(response.status().as_u16(), now);
@@ -133,10 +144,10 @@ async fn whole(
     response: Response<UpstreamBody>,
 ) -> Result<Whole, Failure> {
     let (head, body) = response.into_parts();
-    let collecting = Limited::new(body, MAX_HELD_BYTES).collect();
+    let collecting = collect(body, MAX_HELD_BYTES);
     let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+        Ok(Ok(body)) => body,
+        Ok(Err(CollectError::TooLong(_))) => {
             return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
         }
         Ok(Err(error)) => return Err(Failure::new(Outcome::Reset, "the answer broke off").because(error)),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
-use pointsman_core::{Operation, PublicError};
+use pointsman_config::Deployment;
+use pointsman_core::{Operation, Phase, PublicError};
+use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::body::ResponseBody;
@@ -36,11 +38,12 @@ async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
     loop {
         let deployment = dispatch.candidate()?;
         exchange::begin(dispatch, &deployment);
+        let head_by = head_deadline(dispatch, &deployment);
         let result = match attempt::encode(dispatch, &deployment, false) {
             Ok(mut request) => {
                 // Speech is no JSON.
                 request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-                exchange::send(dispatch, &deployment, request, Answers::JsonHeld).await
+                exchange::send_until(dispatch, &deployment, request, Answers::JsonHeld, head_by).await
             }
             Err(failure) => Err(failure),
         };
@@ -52,5 +55,16 @@ async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
                 }
             }
         }
+    }
+}
+
+/// Pictures take their time. Where somebody else could draw them instead, a silent provider is given up
+/// within the limit for a first byte.
+fn head_deadline(dispatch: &Dispatch, deployment: &Deployment) -> (Instant, Phase) {
+    let total = dispatch.deadline.instant();
+    let first_byte = dispatch.gateway.clock.now() + dispatch.timeouts(deployment).first_byte;
+    match dispatch.has_another() && first_byte < total {
+        true => (first_byte, Phase::FirstByte),
+        false => (total, Phase::Total),
     }
 }

@@ -5,6 +5,8 @@ use http_body_util::BodyExt;
 use pointsman_core::{ErrorCode, Operation, Outcome, Phase, UsageSource};
 use pointsman_testkit::mock::{Answer, Cut, Ending, Gate, Received};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
 use crate::harness::*;
 
@@ -141,6 +143,9 @@ async fn retry_and_fallback_before_anything_is_shown() {
     assert_eq!(record.attempts.len(), alpha.received().len() + 2);
     assert_eq!(record.attempts.last().unwrap().outcome, Outcome::Success);
     assert_eq!(record.attempts[record.attempts.len() - 2].outcome, Outcome::Malformed);
+    let last = u32::try_from(record.attempts.len()).unwrap();
+    let traced = beta.received()[1].header("traceparent").unwrap().to_owned();
+    assert!(traced.contains(&format!("-{:016x}-", record.id.span(last))), "{traced}");
     let attempts = record.attempts.len().to_string();
     assert_eq!(reply.header("x-pointsman-attempts"), Some(attempts.as_str()));
     assert_eq!((record.route.as_deref(), &*record.attempts.last().unwrap().provider), (Some("both"), "beta"));
@@ -176,5 +181,53 @@ async fn a_client_that_leaves_ends_the_providers_work() {
     assert_eq!(ended[0].ending(), Some(Ending::ClientGone));
     let record = world.record().await;
     assert_eq!((record.outcome, record.error, record.response_bytes), (Outcome::Cancelled, None, 3));
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_provider_is_given_up_for_the_next_one() {
+    let world = start(TWO);
+    let (alpha, beta) = (world.upstream("alpha"), world.upstream("beta"));
+    alpha.otherwise(|_| Answer::nothing(Cut::Hang));
+    beta.otherwise(|_| audio(&[b"ok"]));
+    let started = Instant::now();
+    let reply = world.send(speech("both")).await;
+    assert_eq!((reply.status, &reply.body[..]), (200, &b"ok"[..]), "{:?}", reply.body);
+    assert_elapsed(started, secs(20));
+    let record = world.record().await;
+    assert_eq!(record.attempts[0].outcome, Outcome::Timeout(Phase::FirstByte));
+    assert_eq!((record.attempts[0].cost, record.cost), (None, None), "it may have spoken to nobody");
+
+    let started = Instant::now();
+    world.send(speech("alpha/m")).await.assert_error(504, "upstream_timeout", None);
+    assert_elapsed(started, secs(60));
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_is_given_up_costs_nobody_knows_what() {
+    let world = start(TWO);
+    let alpha = world.upstream("alpha");
+    let picture = json!({"model": "alpha/m", "prompt": "x"}).to_string();
+    alpha.script([
+        Answer::nothing(Cut::Hang),
+        Answer::new(200, "application/json", "{\"created\":1,\"data\":["),
+        Answer::error(400, "no"),
+    ]);
+    let mut io = world.raw().await;
+    let length = picture.len();
+    let head =
+        format!("POST /v1/images/generations HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: {length}\r\n\r\n");
+    io.write_all(format!("{head}{picture}").as_bytes()).await.unwrap();
+    alpha.wait_received(1).await;
+    drop(io);
+    let record = world.record().await;
+    assert_eq!((record.outcome, record.cost, record.attempts[0].cost), (Outcome::Cancelled, None, None));
+
+    let refused = world.send(post("/v1/images/generations", picture)).await;
+    assert_eq!(refused.status, 400, "what came of the second attempt");
+    let record = world.records(2).await.pop().unwrap();
+    let known: Vec<_> = record.attempts.iter().map(|attempt| attempt.cost.is_some()).collect();
+    assert_eq!((known, record.cost), (vec![false, true], None), "who refuses has done nothing");
     world.assert_at_rest();
 }
