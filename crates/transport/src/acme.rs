@@ -234,17 +234,27 @@ impl Acme {
     ) -> Result<(Pair, Validity), (AcmeError, Option<Duration>)> {
         let pause = Pause::default();
         let ordered = timeout(ORDER_LIMIT, Box::pin(self.order(wanted, cache, pause.clone()))).await;
-        let pair = ordered.unwrap_or(Err(AcmeError::Slow)).and_then(|pair| {
+        let pair = ordered.unwrap_or(Err(AcmeError::Slow)).and_then(|(pair, unkept)| {
             let served = self.serve(&pair, wanted).filter(|validity| renewal(*validity) > self.now());
             let validity = served.ok_or_else(|| {
                 AcmeError::Answer("the certificate is not valid now, or only for moments".into())
             })?;
+            if let Some(error) = unkept {
+                let hint = error.hint();
+                tracing::error!(%error, hint, "the new certificate is served, but not kept: a restart orders another");
+                self.blame(&error);
+            }
             Ok((pair, validity))
         });
         pair.map_err(|error| (error, *pause.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    async fn order(&self, options: &AcmeOptions, cache: &Cache, pause: Pause) -> Result<Pair, AcmeError> {
+    async fn order(
+        &self,
+        options: &AcmeOptions,
+        cache: &Cache,
+        pause: Pause,
+    ) -> Result<(Pair, Option<AcmeError>), AcmeError> {
         let trust = tls::client_config_trusting(&options.egress.trust);
         let trust = trust.map_err(|error| AcmeError::Setup(error.to_string()))?;
         let connector = TcpConnect::new(trust)
@@ -285,7 +295,12 @@ impl Acme {
             }
             None => tracing::error!(%error, hint, retry_s, "no certificate: connections are refused"),
         }
-        self.state.send_modify(|state| state.problem = Some(format!("{error}; hint: {hint}")));
+        self.blame(error);
+    }
+
+    fn blame(&self, error: &AcmeError) {
+        let problem = format!("{error}; hint: {}", error.hint());
+        self.state.send_modify(|state| state.problem = Some(problem));
     }
 
     fn now(&self) -> i64 {

@@ -135,12 +135,16 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, CacheError> {
     fs::read_to_string(path).map(|text| Some(Zeroizing::new(text))).map_err(|error| fault(path, &error))
 }
 
-/// Puts `content` in the file's place at once: a crash leaves the old or the new, never a half.
+/// Puts `content` in the file's place at once: a crash leaves the old or the new, never a half. Always into a
+/// new file: one that lies there may be readable by others, or lead elsewhere.
 fn write(path: &Path, content: &[u8]) -> Result<(), CacheError> {
     let beside = path.with_extension("new");
     let written = || {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(PRIVATE_FILE).open(&beside)?;
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(&beside)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&beside, path)
@@ -194,6 +198,23 @@ mod tests {
         let error = cache.pair(&domains).err().unwrap().to_string();
         assert!(error.ends_with("others may read this key (mode 640)"), "{error}");
         assert!(!error.contains("BEGIN"));
+    }
+
+    #[test]
+    fn keys_are_not_written_into_what_lies_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = kept(folder.path(), "https://a.test/", &["a.test"]);
+        cache.prepare().unwrap();
+        let (beside, elsewhere) = (cache.pair.with_extension("new"), folder.path().join("elsewhere"));
+        fs::write(&beside, "left by a crash, or by somebody").unwrap();
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o666)).unwrap();
+        cache.keep_pair("secret").unwrap();
+        assert_eq!(cache.pair.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&elsewhere, "untouched").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &beside).unwrap();
+        cache.keep_pair("another").unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "untouched");
+        assert_eq!(fs::read_to_string(&cache.pair).unwrap(), "another");
     }
 
     #[test]

@@ -35,8 +35,9 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Obtains a certificate and keeps it.
-    pub(super) async fn obtain(&self) -> Result<Pair, AcmeError> {
+    /// Obtains a certificate and keeps it; or says why it could not be kept. Then it is as good as any: ordered
+    /// anew it would only count against the authority's limits.
+    pub(super) async fn obtain(&self) -> Result<(Pair, Option<AcmeError>), AcmeError> {
         self.cache.prepare()?;
         let account = self.account().await?;
         let identifiers: Vec<_> = self.options.domains.iter().cloned().map(Identifier::Dns).collect();
@@ -60,8 +61,7 @@ impl Desk<'_> {
         let pem = Zeroizing::new(chain + "\n" + &key.serialize_pem());
         let pair = Pair::parse(&pem, &self.options.domains)
             .ok_or_else(|| AcmeError::Answer("it is no certificate for these domains".into()))?;
-        self.cache.keep_pair(&pem)?;
-        Ok(pair)
+        Ok((pair, self.cache.keep_pair(&pem).err().map(AcmeError::from)))
     }
 
     /// The account of this directory: the one that is kept, or a new one, kept before it is used.

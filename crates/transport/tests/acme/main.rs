@@ -188,3 +188,31 @@ async fn shutting_down_does_not_wait_for_the_directory() {
     running.stop().await;
     assert_eq!(world.clock.now(), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_cannot_be_kept_is_served_and_not_ordered_again_and_again() {
+    let world = World::new();
+    let cache = world.options(&["a.test"]).cache;
+    let acme = world.acme(&["a.test"]);
+    let running = world.run(&acme);
+    world.settled(&acme).await;
+    running.stop().await;
+
+    // In the place of the certificate's file is a folder, as if the disk were full from here on.
+    let mut files = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+    let kept = files.find(|path| path.extension().is_some_and(|extension| extension == "pem")).unwrap();
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    let acme = world.acme(&["a.test"]);
+    let running = world.run(&acme);
+    let problem = world.problem(&acme).await;
+    assert!(
+        problem.contains(kept.to_str().unwrap()) && problem.contains("`server.tls.acme.cache`"),
+        "{problem}"
+    );
+    assert!(world.connect("a.test", &[b"http/1.1"]).await.is_ok(), "what was issued is served");
+    tokio::time::sleep(DAY).await;
+    let issued = world.directory.log().iter().filter(|line| line.starts_with("issued")).count();
+    assert_eq!(issued, 2, "{:?}", world.directory.log());
+    running.stop().await;
+}
