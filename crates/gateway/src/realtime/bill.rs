@@ -19,11 +19,15 @@ pub(crate) struct Bill {
     /// Who transcribes the caller's audio: in a session for that, the deployment itself.
     transcriber: Option<Arc<Deployment>>,
     transcribes: bool,
+    /// Whether anybody transcribes, known or not.
+    transcribed: bool,
     usage: Usage,
     /// `None`: some part is not known.
     cost: Option<Cost>,
     /// Answers that have begun and not ended.
     open: u32,
+    /// Audio whose transcription has not come.
+    spoken: u32,
     message: Message,
 }
 
@@ -49,9 +53,11 @@ impl Bill {
             deployment,
             transcriber,
             transcribes,
+            transcribed: transcribes,
             usage,
             cost,
             open: 0,
+            spoken: 0,
             message: Message::Between,
         }
     }
@@ -61,10 +67,12 @@ impl Bill {
         self.usage
     }
 
-    /// What they cost. `None`: not to be known; so with an answer of which nobody saw the end.
+    /// What they cost. `None`: not to be known; so with an answer or a transcription of which nobody saw the
+    /// end, and with an event that is half here.
     pub(crate) fn cost(&self) -> Option<Cost> {
+        let whole = self.open == 0 && self.spoken == 0 && !matches!(self.message, Message::Held(_));
         let free = self.deployment.price.as_ref() == Some(&PriceList::FREE);
-        if free { Some(Cost::default()) } else { self.cost.filter(|_| self.open == 0) }
+        if free { Some(Cost::default()) } else { self.cost.filter(|_| whole) }
     }
 
     /// Whether an answer is under way.
@@ -110,11 +118,15 @@ impl Bill {
                 let deployment = self.deployment.clone();
                 self.add(usage, Some(&deployment));
             }
+            Event::Committed => self.spoken += u32::from(self.transcribed),
+            Event::Untranscribed => self.spoken = self.spoken.saturating_sub(1),
             Event::Transcribed(usage) => {
+                self.spoken = self.spoken.saturating_sub(1);
                 let transcriber = self.transcriber.clone();
                 self.add(usage, transcriber.as_deref());
             }
             Event::Session(model) => {
+                self.transcribed = self.transcribes || model.is_some();
                 self.transcriber = match model {
                     Some(model) => self.known(&model),
                     None => self.transcribes.then(|| self.deployment.clone()),

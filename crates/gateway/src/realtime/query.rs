@@ -25,9 +25,14 @@ impl Query {
     /// Reads the part of a target behind `?`.
     ///
     /// # Errors
-    /// A second model, a credential, and the id of a call, which may be somebody else's.
+    /// A second model, also by Azure's name for it; a credential; the id of a call, which may be somebody
+    /// else's; and what some servers read as the end of a parameter.
     pub(crate) fn parse(text: &str) -> Result<Self, PublicError> {
         let mut query = Self::default();
+        if text.contains(';') {
+            let message = "some servers take a semicolon in the query for `&`; write it as %3B";
+            return Err(PublicError::new(ErrorCode::InvalidRequest, message));
+        }
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name)?;
@@ -41,6 +46,10 @@ impl Query {
                     continue;
                 }
                 "intent" => query.transcribes |= decode(value)? == "transcription",
+                "deployment" => {
+                    let message = "name the model as `model`; `deployment` would be another";
+                    return Err(PublicError::new(ErrorCode::InvalidRequest, message).at("deployment"));
+                }
                 "call_id" => {
                     let message = "sessions of phone calls are not relayed: whose call it is cannot be told";
                     return Err(PublicError::new(ErrorCode::UnsupportedOperation, message).at("call_id"));
@@ -141,6 +150,8 @@ mod tests {
             ("model=%ff", ErrorCode::InvalidRequest),
             ("model=a&api-key=x", ErrorCode::InvalidRequest),
             ("model=a&call_id=rtc_1", ErrorCode::UnsupportedOperation),
+            ("model=a&deployment=b", ErrorCode::InvalidRequest),
+            ("model=a&x=1;model=b", ErrorCode::InvalidRequest),
         ] {
             assert_eq!(Query::parse(text).unwrap_err().code, code, "{text}");
         }

@@ -312,6 +312,48 @@ async fn transcriptions_are_billed_at_their_own_model() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_transcription_of_which_nobody_saw_the_end_is_not_free() {
+    let world = Setup::new(PRICED).env("OPENAI_API_KEY", "sk-real").start();
+    let mut openai = world.net.listen("openai.test:80");
+    let session = json!({"type": "session.updated", "session": {"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}});
+    let committed = json!({"type": "input_audio_buffer.committed", "item_id": "i"});
+    let failed = json!({"type": "conversation.item.input_audio_transcription.failed", "item_id": "i"});
+    for (events, known) in [
+        (vec![&committed], true),
+        (vec![&session, &committed], false),
+        (vec![&session, &committed, &failed], true),
+    ] {
+        let count = world.sink.records().len();
+        let path = "/v1/realtime?model=openai/gpt-audio";
+        let (mut client, mut provider) = open(&world, &mut openai, path, &[]).await;
+        for event in &events {
+            say(&mut provider.socket, event).await.unwrap();
+            text(&mut client).await;
+        }
+        close(client, &mut provider).await;
+        let record = world.records(count + 1).await.pop().unwrap();
+        assert_eq!(record.cost.is_some(), known, "{events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_half_here_makes_the_cost_unknown() {
+    let world = Setup::new(PRICED).env("OPENAI_API_KEY", "sk-real").start();
+    let mut openai = world.net.listen("openai.test:80");
+    let (client, mut provider) = open(&world, &mut openai, "/v1/realtime?model=openai/gpt-audio", &[]).await;
+    let half = br#"{"type":"response.done","response":{"usage":{"input_tok"#;
+    let frame = [&[0x81, 126, 1, 0][..], half].concat();
+    provider.socket.get_mut().write_all(&frame).await.unwrap();
+    sleep(secs(1)).await;
+    drop(provider);
+    sleep(secs(1)).await;
+    drop(client);
+    let record = world.record().await;
+    assert_eq!((record.outcome, record.cost), (Outcome::Reset, None));
+    world.assert_at_rest();
+}
+
 /// A frame with this first byte; of a client with a mask of zeros.
 fn frame(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
     let mut bytes = vec![first];

@@ -11,7 +11,9 @@ pub const CANCEL: &str = r#"{"type":"response.cancel"}"#;
 
 const CREATED: &str = "response.created";
 const DONE: &str = "response.done";
+const COMMITTED: &str = "input_audio_buffer.committed";
 const TRANSCRIBED: &str = "conversation.item.input_audio_transcription.completed";
+const UNTRANSCRIBED: &str = "conversation.item.input_audio_transcription.failed";
 /// Both of plain and of transcription sessions, old and new.
 const SESSIONS: [&str; 4] =
     ["session.created", "session.updated", "transcription_session.created", "transcription_session.updated"];
@@ -23,8 +25,12 @@ pub enum Event {
     Begun,
     /// The answer is over. `None`: it does not say what it used.
     Done(Option<Usage>),
+    /// The caller's audio is taken: where somebody transcribes it, that begins.
+    Committed,
     /// The caller's audio was transcribed. `None`: tokens are not how it is billed.
     Transcribed(Option<Usage>),
+    /// It could not be.
+    Untranscribed,
     /// The session as it is now: the model that transcribes the caller's audio, if one does.
     Session(Option<Box<str>>),
     /// Anything else.
@@ -37,8 +43,8 @@ pub fn may_count(start: &[u8]) -> bool {
     let Some(name) = start.strip_prefix(br#"{"type":""#) else { return true };
     let Some(end) = memchr::memchr(b'"', name) else { return true };
     let name = &name[..end];
-    [CREATED, DONE, TRANSCRIBED].iter().chain(&SESSIONS).any(|known| known.as_bytes() == name)
-        || name.contains(&b'\\')
+    let counting = [CREATED, DONE, COMMITTED, TRANSCRIBED, UNTRANSCRIBED];
+    counting.iter().chain(&SESSIONS).any(|known| known.as_bytes() == name) || name.contains(&b'\\')
 }
 
 /// Reads one event; what is no event is [`Event::Other`].
@@ -104,7 +110,9 @@ impl Read {
         match &*self.name {
             CREATED => Event::Begun,
             DONE => Event::Done(self.response),
+            COMMITTED => Event::Committed,
             TRANSCRIBED => Event::Transcribed(self.own),
+            UNTRANSCRIBED => Event::Untranscribed,
             name if SESSIONS.contains(&name) => Event::Session(self.transcriber),
             _ => Event::Other,
         }
@@ -159,6 +167,10 @@ mod tests {
         let Event::Transcribed(Some(usage)) = of(tokens) else { panic!("usage") };
         assert_eq!((usage.input, usage.input_audio, usage.output), (13, 13, 9));
         assert_eq!(of(r#"{"type":"duration","seconds":3}"#), Event::Transcribed(None));
+        assert_eq!(event(br#"{"type":"input_audio_buffer.committed","item_id":"i"}"#), Event::Committed);
+        let failed = br#"{"type":"conversation.item.input_audio_transcription.failed","error":{}}"#;
+        assert_eq!(event(failed), Event::Untranscribed);
+        assert!(may_count(failed) && may_count(br#"{"type":"input_audio_buffer.committed","#));
     }
 
     #[test]
