@@ -112,6 +112,12 @@ impl Protocol {
     }
 }
 
+/// Whether a model's name can stand in a path without leading out of it.
+#[must_use]
+pub fn fits_path(model: &str) -> bool {
+    model.split('/').all(|segment| segment.bytes().any(|byte| byte != b'.'))
+}
+
 /// What is to be called.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'c> {
@@ -163,6 +169,16 @@ mod tests {
     fn path(protocol: Protocol, dialect: Dialect, operation: Operation, streamed: bool) -> String {
         let call = Call { dialect, operation, model: "m/1 x", streamed, api_version: None };
         protocol.path(&call).into_owned()
+    }
+
+    #[test]
+    fn no_name_leads_out_of_its_path() {
+        for sound in ["gpt-4.1", "tunedModels/my-model", "publishers/google/models/gemini-2.5-pro", "a..b"] {
+            assert!(fits_path(sound), "{sound}");
+        }
+        for odd in ["", "..", "a/..", "../a", "a/./b", "a//b", "/a", "a/", "..."] {
+            assert!(!fits_path(odd), "{odd}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use pointsman_core::{Dialect, Operation};
-use pointsman_providers::{Call, Protocol};
+use pointsman_providers::{Call, Protocol, fits_path};
 use pointsman_transport::Upstream;
 use pointsman_wire::neutral::Quirks;
 
@@ -125,7 +125,7 @@ impl Provider {
         }
     }
 
-    /// The request target of one call, in whatever dialect.
+    /// The request target of one call, in whatever dialect. `None`: the model's name has no place in a path.
     #[must_use]
     pub fn call_target(
         &self,
@@ -137,6 +137,9 @@ impl Provider {
         let protocol = self.protocol();
         if dialect == Dialect::OpenAiChat && !protocol.model_in_path() {
             return Some(self.target(operation).clone());
+        }
+        if protocol.model_in_path() && !fits_path(model) {
+            return None;
         }
         let api_version = self.api_version.as_deref();
         let call = Call { dialect, operation, model, streamed, api_version };

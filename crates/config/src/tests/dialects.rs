@@ -27,6 +27,12 @@ fn each_kind_has_its_paths_its_key_header_and_its_dialects() {
         target("az", Dialect::OpenAiChat, false),
         "/openai/deployments/m/chat/completions?api-version=2024-10-21"
     );
+    let odd = |name: &str| {
+        let provider = snapshot.provider_named(name).unwrap();
+        provider.call_target(provider.dialects[0], Operation::Chat, "x/../../y", false)
+    };
+    assert_eq!((odd("az"), odd("gemini")), (None, None), "a name is no way to another path");
+    assert!(odd("a").is_some(), "in a body it is only a name");
     assert_eq!(target("o", Dialect::Ollama, true), "/api/chat");
     assert_eq!(target("r", Dialect::OpenAiResponses, true), "/v1/responses");
     assert_eq!(speaks("a", Dialect::OpenAiChat), Dialect::Anthropic);
