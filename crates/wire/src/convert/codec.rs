@@ -213,12 +213,17 @@ codec!(Anthropic, crate::anthropic, lines: false, decode_request: |document, _| 
     crate::anthropic::decode_request(document)
 });
 
+codec!(Ollama, crate::ollama, lines: true, decode_request: |document, _| {
+    crate::ollama::decode_request(document)
+});
+
 /// The codec of a dialect; `None` for one that is not served yet.
 #[must_use]
 pub fn codec(dialect: Dialect) -> Option<&'static dyn Codec> {
     match dialect {
         Dialect::OpenAiChat => Some(&OpenAiChat),
         Dialect::Anthropic => Some(&Anthropic),
+        Dialect::Ollama => Some(&Ollama),
         _ => None,
     }
 }

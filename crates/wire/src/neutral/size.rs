@@ -1,0 +1,117 @@
+//! How much a request or an answer says: for estimates where nobody counted.
+
+use super::{Answer, Arguments, Block, Content, Media, Reasoning, Request, Source, Tool, ToolKind};
+use crate::json::Text;
+
+/// Characters that are taken for one token.
+const CHARS_PER_TOKEN: u64 = 4;
+/// What a picture, document, sound or film is taken for: the most that Anthropic counts for a picture.
+const MEDIUM_TOKENS: u64 = 1_600;
+
+impl Answer<'_> {
+    /// Characters of text, reasoning and calls over all choices.
+    #[must_use]
+    pub fn chars(&self) -> u64 {
+        self.choices.iter().flat_map(|choice| &choice.blocks).map(|block| size(block).chars).sum()
+    }
+}
+
+impl Request<'_> {
+    /// Tokens of the prompt: four characters of text, calls, results and tools each, and a fixed number for
+    /// each medium, whose length says little.
+    #[must_use]
+    pub fn estimated_tokens(&self) -> u64 {
+        let blocks = self.messages.iter().flat_map(|message| &message.blocks).map(size);
+        let said = blocks.fold(Size::default(), Size::plus);
+        let tools: u64 = self.tools.iter().map(tool).sum();
+        (said.chars + tools).div_ceil(CHARS_PER_TOKEN) + said.media * MEDIUM_TOKENS
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Size {
+    chars: u64,
+    media: u64,
+}
+
+impl Size {
+    const fn of(chars: u64) -> Self {
+        Self { chars, media: 0 }
+    }
+
+    const fn plus(self, other: Self) -> Self {
+        Self { chars: self.chars + other.chars, media: self.media + other.media }
+    }
+}
+
+fn size(block: &Block<'_>) -> Size {
+    match &block.content {
+        Content::Text { text, .. } | Content::Refusal(text) => Size::of(text.chars()),
+        Content::Image(media) | Content::Document(media) | Content::Audio(media) | Content::Video(media) => {
+            medium(media)
+        }
+        Content::ToolCall(call) => {
+            let arguments = match &call.arguments {
+                Arguments::Object(raw) => raw.chars().count() as u64,
+                Arguments::Quoted(text) | Arguments::Free(text) => text.chars(),
+            };
+            Size::of(call.name.chars() + arguments)
+        }
+        Content::ToolResult(result) => {
+            let object = result.object.map_or(0, |raw| raw.chars().count() as u64);
+            result.content.iter().map(size).fold(Size::of(object), Size::plus)
+        }
+        Content::Reasoning(Reasoning { text, summary, .. }) => {
+            Size::of(text.iter().chain(summary).map(Text::chars).sum())
+        }
+        Content::Opaque(raw) => Size::of(raw.chars().count() as u64),
+    }
+}
+
+fn medium(media: &Media<'_>) -> Size {
+    match &media.source {
+        Source::PlainText(text) => Size::of(text.chars()),
+        Source::Base64(_) | Source::Url(_) | Source::File(_) => Size { chars: 0, media: 1 },
+    }
+}
+
+fn tool(tool: &Tool<'_>) -> u64 {
+    let definition = match tool.kind {
+        ToolKind::Function { schema, .. } => schema,
+        ToolKind::Custom { format } => format,
+        ToolKind::Server(raw) => Some(raw),
+    };
+    let description = tool.description.as_ref().map_or(0, Text::chars);
+    tool.name.chars() + description + definition.map_or(0, |raw| raw.chars().count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::json::Document;
+
+    #[test]
+    fn a_prompt_is_its_characters_and_its_media() {
+        let body = br#"{"model":"m","max_tokens":9,"system":"12345678",
+            "tools":[{"name":"abcd","description":"abcd","input_schema":{"a":1}}],
+            "messages":[
+                {"role":"user","content":[
+                    {"type":"text","text":"\u00e9234"},
+                    {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAAAAAAAAAA"}}]},
+                {"role":"assistant","content":[{"type":"tool_use","id":"x","name":"abcd","input":{"b":2}}]},
+                {"role":"user","content":[{"type":"tool_result","tool_use_id":"x","content":"1234"}]}]}"#;
+        let document = Document::read(body).unwrap();
+        let request = crate::anthropic::decode_request(&document).unwrap();
+        // 8 of the instructions, 15 of the tool, 4 of the text, 11 of the call, 4 of its result.
+        assert_eq!(request.estimated_tokens(), 42_u64.div_ceil(4) + 1_600);
+    }
+
+    #[test]
+    fn an_answer_is_its_characters() {
+        let body = br#"{"choices":[{"index":0,"message":{"role":"assistant","content":"12\n4","tool_calls":[
+            {"id":"c","type":"function","function":{"name":"ab","arguments":"{\"a\":1}"}}]}}]}"#;
+        let document = Document::read(body).unwrap();
+        let origin = crate::neutral::Origin { provider: "p", id: "r" };
+        let answer = crate::openai::chat::decode_answer(&document, &origin).unwrap();
+        assert_eq!(answer.chars(), 4 + 2 + 7);
+    }
+}
