@@ -14,6 +14,7 @@ pub mod objects;
 pub mod outcome;
 pub mod principal;
 pub mod record;
+pub mod responses;
 pub mod rng;
 pub mod store;
 pub mod usage;

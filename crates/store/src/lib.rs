@@ -10,6 +10,7 @@ pub mod memory;
 pub mod objects;
 pub mod options;
 pub mod reader;
+pub mod responses;
 pub mod sink;
 
 mod audit;
@@ -24,6 +25,7 @@ pub use memory::MemoryStore;
 pub use objects::SqliteObjects;
 pub use options::{Retention, StoreOptions};
 pub use reader::SqliteReader;
+pub use responses::{MemoryResponses, SqliteResponses};
 pub use sink::{SinkStats, SqliteSink};
 
 use pointsman_core::store::StoreError;

@@ -15,6 +15,9 @@ const MIGRATIONS: &[&str] = &[include_str!("sql/001_requests.sql")];
 /// The same for the audit trail's file.
 const AUDIT_MIGRATIONS: &[&str] = &[include_str!("sql/audit_001.sql")];
 
+/// The same for the file of kept answers.
+const RESPONSES_MIGRATIONS: &[&str] = &[include_str!("sql/responses_001.sql")];
+
 /// The version that this program reads and writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
@@ -47,6 +50,18 @@ pub(crate) fn open_audit(path: &Path, busy_timeout: Duration) -> Result<Connecti
     configure(&conn, busy_timeout).map_err(failed(context()))?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(failed(context()))?;
     migrate(&mut conn, path, AUDIT_MIGRATIONS)?;
+    Ok(conn)
+}
+
+/// Opens or creates the file of kept answers. What is deleted is overwritten.
+pub(crate) fn open_responses(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {
+    let context = || format!("cannot open the kept answers at {}", path.display());
+    create_private(path).map_err(failed(context()))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(failed(context()))?;
+    configure(&conn, busy_timeout).map_err(failed(context()))?;
+    conn.pragma_update(None, "secure_delete", true).map_err(failed(context()))?;
+    migrate(&mut conn, path, RESPONSES_MIGRATIONS)?;
     Ok(conn)
 }
 

@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod chat;
 pub mod error;
+pub mod kept;
 pub mod models;
 pub mod objects;
 mod payload;
