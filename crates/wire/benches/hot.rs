@@ -6,7 +6,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
-use pointsman_core::Operation;
+use pointsman_core::{Dialect, Operation};
+use pointsman_wire::convert::{Called, Translator, codec};
+use pointsman_wire::json::Document;
+use pointsman_wire::neutral::{AnswerContext, Origin, Target};
 use pointsman_wire::openai::answer;
 use pointsman_wire::openai::stream::{StreamObserver, StreamRules};
 use pointsman_wire::probe::probe;
@@ -31,6 +34,52 @@ fn main() {
         answer::observe(Operation::Embeddings, black_box(&embeddings)).is_ok()
     });
     stream();
+    for dialect in Dialect::ALL {
+        convert(dialect, &request, &answer);
+    }
+}
+
+/// From OpenAI chat to this dialect, and for the answer back from it.
+fn convert(dialect: Dialect, request: &Bytes, answer: &[u8]) {
+    let Some((chat, other)) = codec(Dialect::OpenAiChat).zip(codec(dialect)) else { return };
+    let target = Target { stream: true, ..Target::new(dialect, "p", "m") };
+    report(&format!("request, openai-chat to {dialect}"), request.len(), || {
+        Document::read(black_box(request)).is_ok_and(|document| {
+            let request = chat.decode_request(&document, Called::default());
+            request.is_ok_and(|request| other.encode_request(&request, &target).is_ok())
+        })
+    });
+    let origin = Origin { provider: "p", id: "1" };
+    let convert_answer =
+        |from: &dyn pointsman_wire::convert::Codec, to: &dyn pointsman_wire::convert::Codec, body: &[u8]| {
+            let document = Document::read(body).ok()?;
+            let answer = from.decode_answer(&document, &origin).ok()?;
+            Some(to.encode_answer(&answer, &AnswerContext::default()).body)
+        };
+    let Some(foreign) = convert_answer(chat, other, answer) else { return };
+    report(&format!("answer, {dialect} to openai-chat"), foreign.len(), || {
+        convert_answer(other, chat, black_box(&foreign)).is_some()
+    });
+    let streamed = |from, to| Translator::new((from, "p"), (to, AnswerContext::default()), 1);
+    let mut out = Vec::with_capacity(4);
+    let mut there = streamed(chat, other);
+    let chunk = Bytes::from(chunk());
+    report(&format!("chunk, openai-chat to {dialect}"), chunk.len(), || {
+        out.clear();
+        there.push(black_box(&chunk), &mut out).is_ok()
+    });
+    let Some(foreign) = out.first().cloned() else { return };
+    let mut back = streamed(other, chat);
+    let mut opening = Vec::new();
+    if streamed(chat, other).push(&chunk, &mut opening).is_err() {
+        return;
+    }
+    out.clear();
+    let opened = opening.iter().all(|piece| back.push(piece, &mut out).is_ok());
+    report(&format!("chunk, {dialect} to openai-chat"), foreign.len(), || {
+        out.clear();
+        opened && back.push(black_box(&foreign), &mut out).is_ok()
+    });
 }
 
 fn stream() {
@@ -69,7 +118,7 @@ fn report(what: &str, bytes: usize, mut call: impl FnMut() -> bool) {
     let (low, median, high) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
     let per_kb = median * 1024.0 / bytes as f64;
     show(&format!(
-        "{what:<28} {bytes:>7} B  {median:>9.0} ns  ({low:.0} to {high:.0})  {per_kb:.0} ns per KiB"
+        "{what:<42} {bytes:>7} B  {median:>9.0} ns  ({low:.0} to {high:.0})  {per_kb:.0} ns per KiB"
     ));
 }
 

@@ -55,6 +55,7 @@ fn turns<'a>(members: &mut Fields<'_, 'a>, request: &mut Request<'a>) -> Result<
     if messages.kind() != Kind::Array {
         return Err(DecodeError::wrong("messages", "an array"));
     }
+    request.messages.reserve_exact(messages.elements().count() + 1);
     for (at, node) in (0u32..).zip(messages.elements()) {
         let path = Path::Item("messages", at);
         let mut inner = fields(node, path)?;

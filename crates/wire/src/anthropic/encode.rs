@@ -76,7 +76,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         (None, Mode::Budget(budget)) => target.max_output.unwrap_or(budget + DEFAULT_MAX_TOKENS),
         (None, _) => target.max_output.unwrap_or(DEFAULT_MAX_TOKENS),
     };
-    let mut top = Top { w: Writer::with_capacity(conversation.size()), target, own, rest, losses };
+    let mut top = Top { w: Writer::with_capacity(request.room()), target, own, rest, losses };
     top.w.frame(b"{");
     top.w.key("model").string(target.model).key("max_tokens").count(max_tokens);
     if target.stream {

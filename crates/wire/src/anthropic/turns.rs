@@ -6,7 +6,7 @@
 
 use super::write::{self, Between};
 use crate::json::Writer;
-use crate::neutral::{Block, Content, Extension, Losses, Path, Request, Role, Source};
+use crate::neutral::{Block, Content, Extension, Losses, Path, Request, Role};
 
 /// What is said where there is no turn of the user at the start: the vendor wants one.
 const OPENING: &str = "Begin.";
@@ -76,16 +76,7 @@ pub(super) fn sort<'r, 'a>(
     sorted
 }
 
-/// Room for what is not counted: tools' names, options, braces.
-const OVERHEAD: usize = 4_096;
-
 impl Conversation<'_, '_> {
-    /// About as many bytes as it takes, written.
-    pub(super) fn size(&self) -> usize {
-        let blocks = self.turns.iter().flat_map(|turn| &turn.blocks).chain(&self.system);
-        blocks.map(|block| size(block)).sum::<usize>() + OVERHEAD
-    }
-
     /// Writes the value of `system`.
     pub(super) fn write_system(&self, w: &mut Writer, between: Between<'_>, losses: &mut Losses) {
         match write::lone_text(&self.system) {
@@ -140,19 +131,4 @@ impl Turn<'_, '_> {
             }
         });
     }
-}
-
-fn size(block: &Block<'_>) -> usize {
-    let own = match &block.content {
-        Content::Text { text, .. } | Content::Refusal(text) => text.byte_len(),
-        Content::Image(media) | Content::Document(media) => match &media.source {
-            Source::Base64(text) | Source::PlainText(text) | Source::Url(text) | Source::File(text) => {
-                text.byte_len()
-            }
-        },
-        Content::ToolResult(result) => result.content.iter().map(size).sum(),
-        Content::Opaque(raw) => raw.len(),
-        _ => 256,
-    };
-    own + 64
 }

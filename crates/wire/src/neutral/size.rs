@@ -1,4 +1,5 @@
-//! How much a request or an answer says: for estimates where nobody counted.
+//! How much a request or an answer says: for estimates where nobody counted, and for the room that it
+//! takes when it is written.
 
 use super::{Answer, Arguments, Block, Content, Media, Reasoning, Request, Source, Tool, ToolKind};
 use crate::json::Text;
@@ -26,7 +27,22 @@ impl Request<'_> {
         let tools: u64 = self.tools.iter().map(tool).sum();
         (said.chars + tools).div_ceil(CHARS_PER_TOKEN) + said.media * MEDIUM_TOKENS
     }
+
+    /// Bytes of it when it is written in any dialect: rather a few more than it takes, because one more than
+    /// there is room for means room for twice as many. Media that are fetched are not counted.
+    pub(crate) fn room(&self) -> usize {
+        let turns: usize =
+            self.messages.iter().map(|turn| OVERHEAD + turn.blocks.iter().map(room).sum::<usize>()).sum();
+        let tools: usize = self.tools.iter().map(|tool| OVERHEAD + tool_room(tool)).sum();
+        let rest: usize = self.rest.iter().map(|extension| OVERHEAD + extension.raw.len()).sum();
+        turns + tools + rest + OPTIONS
+    }
 }
+
+/// Names of members, quotes and brackets around each block, turn and tool: the longest are those of calls.
+const OVERHEAD: usize = 96;
+/// Everything else that a request may say.
+const OPTIONS: usize = 1_024;
 
 #[derive(Clone, Copy, Default)]
 struct Size {
@@ -68,6 +84,47 @@ fn size(block: &Block<'_>) -> Size {
     }
 }
 
+fn room(block: &Block<'_>) -> usize {
+    let own = match &block.content {
+        Content::Text { text, .. } | Content::Refusal(text) => text.byte_len(),
+        Content::Image(media) | Content::Document(media) | Content::Audio(media) | Content::Video(media) => {
+            match &media.source {
+                Source::Base64(text) | Source::PlainText(text) | Source::Url(text) | Source::File(text) => {
+                    text.byte_len()
+                }
+            }
+        }
+        Content::ToolCall(call) => {
+            let arguments = match &call.arguments {
+                // As a string, its quotes are escaped.
+                Arguments::Object(raw) => raw.len() + raw.len() / 4,
+                Arguments::Quoted(text) | Arguments::Free(text) => text.byte_len(),
+            };
+            call.id.byte_len() + call.name.byte_len() + arguments
+        }
+        Content::ToolResult(result) => {
+            let object = result.object.map_or(0, |raw| raw.len() + raw.len() / 4);
+            result.id.byte_len() + object + result.content.iter().map(room).sum::<usize>()
+        }
+        Content::Reasoning(Reasoning { text, summary, seal, .. }) => {
+            let sealed = seal.as_ref().map_or(0, |seal| seal.data.byte_len());
+            sealed + text.iter().chain(summary).map(Text::byte_len).sum::<usize>()
+        }
+        Content::Opaque(raw) => raw.len(),
+    };
+    own + block.cache.map_or(0, str::len) + OVERHEAD
+}
+
+fn tool_room(tool: &Tool<'_>) -> usize {
+    let definition = match tool.kind {
+        ToolKind::Function { schema, .. } => schema,
+        ToolKind::Custom { format } => format,
+        ToolKind::Server(raw) => Some(raw),
+    };
+    let description = tool.description.as_ref().map_or(0, Text::byte_len);
+    tool.name.byte_len() + description + definition.map_or(0, str::len) + tool.cache.map_or(0, str::len)
+}
+
 fn medium(media: &Media<'_>) -> Size {
     match &media.source {
         Source::PlainText(text) => Size::of(text.chars()),
@@ -87,6 +144,8 @@ fn tool(tool: &Tool<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use pointsman_core::Dialect;
+
     use crate::json::Document;
 
     #[test]
@@ -103,6 +162,32 @@ mod tests {
         let request = crate::anthropic::decode_request(&document).unwrap();
         // 8 of the instructions, 15 of the tool, 4 of the text, 11 of the call, 4 of its result.
         assert_eq!(request.estimated_tokens(), 42_u64.div_ceil(4) + 1_600);
+    }
+
+    #[test]
+    fn a_request_has_room_in_every_dialect_and_not_twice() {
+        let text = r#"Say \"it\" again.\n"#.repeat(40);
+        let turn = format!(
+            r#"{{"role":"user","content":"{text}"}},
+            {{"role":"assistant","content":null,"tool_calls":[{{"id":"call_1","type":"function","function":
+                {{"name":"look","arguments":"{{\"a\":\"b\",\"c\":[1,2,3]}}"}}}}]}},
+            {{"role":"tool","tool_call_id":"call_1","content":"{text}"}},"#
+        );
+        let body = format!(
+            r#"{{"model":"m","tools":[{{"type":"function","function":{{"name":"look","description":"{text}",
+            "parameters":{{"type":"object","properties":{{"a":{{"type":"string"}}}}}}}}}}],
+            "messages":[{}{{"role":"user","content":"x"}}]}}"#,
+            turn.repeat(30)
+        );
+        let document = Document::read(body.as_bytes()).unwrap();
+        let request = crate::openai::chat::decode_request(&document).unwrap();
+        for dialect in [Dialect::OpenAiChat, Dialect::Anthropic] {
+            let codec = crate::convert::codec(dialect).unwrap();
+            let target = crate::neutral::Target::new(dialect, "p", "m");
+            let written = codec.encode_request(&request, &target).unwrap().body.len();
+            let room = request.room();
+            assert!(written <= room && room < written * 3 / 2, "{dialect}: {written} in {room}");
+        }
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub(super) fn read<'a>(
     author: Author<'a>,
     rest: &mut Vec<Extension<'a>>,
 ) -> Result<Vec<Block<'a>>, DecodeError> {
-    let mut blocks = Vec::new();
+    let calls = members.peek("tool_calls").map_or(0, |calls| calls.elements().count());
+    let mut blocks = Vec::with_capacity(if calls == 0 { 0 } else { calls + 1 });
     if let Some(details) = members.take("reasoning_details") {
         read_details(details, place, author, &mut blocks);
     }

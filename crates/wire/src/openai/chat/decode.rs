@@ -89,6 +89,7 @@ impl<'d, 'a> Draft<'d, 'a> {
             return Err(DecodeError::wrong("messages", "a list"));
         }
         let mut custom = false;
+        request.messages.reserve_exact(messages.elements().count());
         for (at, message) in (0u32..).zip(messages.elements()) {
             let message = read_message(message, Place { list: "messages", at })?;
             custom |= message.blocks.iter().any(is_custom_call);
@@ -173,7 +174,7 @@ fn read_message<'a>(node: Node<'_, 'a>, place: Place) -> Result<Message<'a>, Dec
             }
             let result = ToolResult { id, name, content, object: None, failed: false, custom: false };
             let path = if role == "tool" { path } else { place.part("function", 0) };
-            message.blocks.push(Block::new(Content::ToolResult(result), path));
+            message.blocks = vec![Block::new(Content::ToolResult(result), path)];
         }
         _ => return Err(DecodeError::wrong(path.member("role"), ROLES)),
     }

@@ -59,28 +59,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         return Err(EncodeError { field: need.path.to_string(), problem });
     }
     let mut encoder = Encoder { target, client: request.dialect, own, losses: Losses::default() };
-    let mut writer = Writer::with_capacity(1024 + request_size(request));
+    let mut writer = Writer::with_capacity(request.room());
     writer.object(|w| encoder.request(w, request));
     Ok(Encoded { body: writer.finish(), losses: encoder.losses })
-}
-
-/// About as many bytes as the conversation has.
-fn request_size(request: &Request<'_>) -> usize {
-    let text = |block: &Block<'_>| match &block.content {
-        Content::Text { text, .. } => text.byte_len() + 64,
-        Content::Image(Media { source: Source::Base64(data), .. })
-        | Content::Document(Media { source: Source::Base64(data), .. }) => data.byte_len() + 96,
-        Content::ToolResult(result) => {
-            let texts = result.content.iter().map(|block| match &block.content {
-                Content::Text { text, .. } => text.byte_len(),
-                _ => 0,
-            });
-            texts.sum::<usize>() + 96
-        }
-        _ => 256,
-    };
-    let tools: usize = request.tools.len() * 512;
-    tools + request.messages.iter().flat_map(|message| &message.blocks).map(text).sum::<usize>()
 }
 
 struct Encoder<'e> {

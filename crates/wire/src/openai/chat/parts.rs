@@ -27,12 +27,15 @@ pub(super) fn read<'a>(
     blocks: &mut Vec<Block<'a>>,
 ) -> Result<(), DecodeError> {
     if let Some(text) = content.text() {
+        // Most turns are one text: a vector that grows by itself begins with room for four.
+        blocks.reserve_exact(1);
         blocks.push(Block::new(Content::text(text), place.item()));
         return Ok(());
     }
     if content.kind() != Kind::Array {
         return Err(DecodeError::wrong(place.item().member("content"), "a string or a list of parts"));
     }
+    blocks.reserve_exact(content.elements().count());
     for (at, part) in (0u32..).zip(content.elements()) {
         blocks.push(read_part(part, place.part("content", at))?);
     }
