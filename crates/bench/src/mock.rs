@@ -1,9 +1,11 @@
-//! The mock upstream: an OpenAI-compatible server that costs next to nothing and counts what it sends.
+//! The mock upstream: a server that costs next to nothing and counts what it sends. It speaks OpenAI's
+//! dialect, and answers chats in those of Anthropic and Gemini too ([`form`]).
 //!
 //! Answers are rendered once, at start. Every streamed chunk carries the time at which it was sent
 //! (see [`stream`]), so that the load generator measures the way and not the mock's timers.
 
 mod answers;
+mod form;
 pub mod stream;
 pub mod totals;
 
@@ -20,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use self::answers::Answers;
+use self::form::Form;
 use self::totals::Totals;
 use crate::clock::unix_us;
 use crate::http::{Buffer, Framing, Head, header};
@@ -144,7 +147,7 @@ impl Mock {
             let body = match request.kind {
                 Kind::Totals => self.totals.to_json(),
                 Kind::Models => answers::MODELS.to_owned(),
-                Kind::Chat | Kind::Completion | Kind::Embedding => {
+                Kind::Chat { .. } | Kind::Completion | Kind::Embedding => {
                     self.answer(&mut stream, &request, flags).await?;
                     continue;
                 }
@@ -167,8 +170,8 @@ impl Mock {
                 Fault::Close => Err(io::ErrorKind::ConnectionAborted.into()),
             };
         }
-        if flags.stream {
-            let sent = stream::send(stream, &self.totals, &turn.behaviour, flags.include_usage).await;
+        if let Some(form) = request.kind.streamed(flags) {
+            let sent = stream::send(stream, form, &self.totals, &turn.behaviour, flags.include_usage).await;
             if sent.is_err() {
                 self.totals.cancelled();
                 return sent;
@@ -176,8 +179,8 @@ impl Mock {
         } else {
             let (bytes, output) = match request.kind {
                 Kind::Embedding => (turn.answers.embedding.as_slice(), 0),
-                Kind::Completion => (turn.answers.completion.as_slice(), answers::FIRST_TOKENS),
-                _ => turn.answers.plain(turn.number),
+                Kind::Chat { form, .. } => turn.answers.plain(form, turn.number),
+                _ => (turn.answers.completion.as_slice(), answers::FIRST_TOKENS),
             };
             stream.write_all(bytes).await?;
             self.totals.answered(totals::INPUT_TOKENS, output);
@@ -205,11 +208,25 @@ pub async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Chat,
+    /// `streamed`: by its path.
+    Chat {
+        form: Form,
+        streamed: bool,
+    },
     Completion,
     Embedding,
     Models,
     Totals,
+}
+
+impl Kind {
+    /// The form of the stream that is wanted, if one is.
+    fn streamed(self, flags: Flags) -> Option<Form> {
+        match self {
+            Self::Chat { form, streamed } => (streamed || flags.stream).then_some(form),
+            _ => flags.stream.then_some(Form::Chat),
+        }
+    }
 }
 
 struct Request {
@@ -222,8 +239,10 @@ impl Request {
         let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
         let kind = match head.strip_prefix(b"GET ") {
             None if memmem::find(line, b"/embeddings").is_some() => Kind::Embedding,
-            None if memmem::find(line, b"/chat/").is_none() => Kind::Completion,
-            None => Kind::Chat,
+            None => match Form::of(line) {
+                Some((form, streamed)) => Kind::Chat { form, streamed },
+                None => Kind::Completion,
+            },
             Some(rest) if rest.starts_with(TOTALS_PATH) => Kind::Totals,
             Some(_) => Kind::Models,
         };

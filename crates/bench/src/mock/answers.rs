@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::form::Form;
 use super::totals::INPUT_TOKENS;
 
 /// The model list that a prober gets.
@@ -16,7 +17,8 @@ const DIMENSIONS: usize = 384;
 
 #[derive(Debug)]
 pub(super) struct Answers {
-    variants: Vec<Vec<u8>>,
+    /// To chats, by dialect.
+    variants: [Vec<Vec<u8>>; Form::ALL.len()],
     /// To `/embeddings`, of [`INPUT_TOKENS`] tokens.
     pub(super) embedding: Vec<u8>,
     /// To `/completions`, of [`FIRST_TOKENS`] tokens.
@@ -28,7 +30,10 @@ pub(super) struct Answers {
 impl Answers {
     /// Answers whose body has `bytes` bytes, or a little more where that is too few.
     pub(super) fn render(bytes: usize) -> Arc<Self> {
-        let variants = (0..VARIANTS).map(|n| with_head("200 OK", body(bytes, FIRST_TOKENS + n).as_bytes()));
+        let variants = Form::ALL.map(|form| {
+            let body = |n| with_head("200 OK", padded(form, bytes, FIRST_TOKENS + n).as_bytes());
+            (0..VARIANTS).map(body).collect()
+        });
         let error = |status: &str, extra: &str| {
             let body = r#"{"error":{"message":"scripted fault","type":"mock","param":null,"code":null}}"#;
             with_head(&format!("{status}{extra}"), body.as_bytes())
@@ -42,7 +47,7 @@ impl Answers {
             "-0.0123456,".repeat(DIMENSIONS - 1),
         );
         Arc::new(Self {
-            variants: variants.collect(),
+            variants,
             embedding: with_head("200 OK", embedding.as_bytes()),
             completion: with_head("200 OK", completion.as_bytes()),
             status_500: error("500 Internal Server Error", ""),
@@ -50,10 +55,10 @@ impl Answers {
         })
     }
 
-    /// The answer to request `number`, and its completion tokens.
-    pub(super) fn plain(&self, number: u64) -> (&[u8], u64) {
+    /// The answer to the chat `number`, and its completion tokens.
+    pub(super) fn plain(&self, form: Form, number: u64) -> (&[u8], u64) {
         let variant = number % VARIANTS;
-        (&self.variants[variant as usize], FIRST_TOKENS + variant)
+        (&self.variants[form as usize][variant as usize], FIRST_TOKENS + variant)
     }
 }
 
@@ -67,14 +72,9 @@ pub(super) fn with_head(status: &str, body: &[u8]) -> Vec<u8> {
     answer
 }
 
-fn body(bytes: usize, output: u64) -> String {
-    let total = INPUT_TOKENS + output;
-    let render = |text: &str| {
-        format!(
-            r#"{{"id":"chatcmpl-bench","object":"chat.completion","created":1700000000,"model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{INPUT_TOKENS},"completion_tokens":{output},"total_tokens":{total}}}}}"#
-        )
-    };
+/// An answer whose text fills it up to `bytes`.
+fn padded(form: Form, bytes: usize, output: u64) -> String {
     let text = "The quick brown fox jumps over the lazy dog. ";
-    let missing = bytes.saturating_sub(render("").len());
-    render(&text.repeat(missing / text.len() + 1)[..missing])
+    let missing = bytes.saturating_sub(form.body("", output).len());
+    form.body(&text.repeat(missing / text.len() + 1)[..missing], output)
 }

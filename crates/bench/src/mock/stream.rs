@@ -8,11 +8,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::Behaviour;
+use super::form::Form;
 use super::totals::{INPUT_TOKENS, Totals};
 use crate::clock::now_ns;
 
-/// What precedes a stamp: nanoseconds of the machine's monotonic clock in 20 digits.
-const MARK: &[u8] = b"\"content\":\"t=";
+/// What precedes a stamp, in every dialect: a chunk's text begins with it. The stamp is nanoseconds of the
+/// machine's monotonic clock in 20 digits.
+const MARK: &[u8] = b"\"t=";
 const DIGITS: usize = 20;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n\
@@ -25,17 +27,18 @@ pub fn stamp(event: &[u8]) -> Option<u64> {
     std::str::from_utf8(event.get(at..at + DIGITS)?).ok()?.parse().ok()
 }
 
-/// Sends a whole stream: role, `chunks` stamped texts of one token each, finish, usage if asked for, end.
+/// Sends a whole stream: its opening, `chunks` stamped texts of one token each, and its end.
 pub(super) async fn send(
     stream: &mut TcpStream,
+    form: Form,
     totals: &Totals,
     behaviour: &Behaviour,
     include_usage: bool,
 ) -> io::Result<()> {
     let mut first = HEAD.to_vec();
-    first.extend_from_slice(&event(r#"{"role":"assistant","content":""}"#, "null"));
+    form.opening().iter().for_each(|event| first.extend_from_slice(&framed(event)));
     stream.write_all(&first).await?;
-    let mut chunk = event(&format!(r#"{{"content":"t={:020} "}}"#, 0), "null");
+    let mut chunk = framed(&form.chunk(&format!("t={:020} ", 0)));
     let at = memmem::find(&chunk, MARK).map_or(0, |at| at + MARK.len());
     let start = Instant::now();
     for index in 1..=behaviour.chunks {
@@ -46,31 +49,12 @@ pub(super) async fn send(
         stream.write_all(&chunk).await?;
     }
     let output = u64::from(behaviour.chunks);
-    let mut last = event("{}", "\"stop\"");
-    if include_usage {
-        last.extend_from_slice(&usage(output));
-    }
-    last.extend_from_slice(&framed("data: [DONE]\n\n"));
+    let mut last = Vec::new();
+    form.closing(output, include_usage).iter().for_each(|event| last.extend_from_slice(&framed(event)));
     last.extend_from_slice(b"0\r\n\r\n");
     stream.write_all(&last).await?;
     totals.answered(INPUT_TOKENS, output);
     Ok(())
-}
-
-fn event(delta: &str, finish: &str) -> Vec<u8> {
-    framed(&format!(
-        "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
-         \"model\":\"bench\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
-    ))
-}
-
-fn usage(output: u64) -> Vec<u8> {
-    let total = INPUT_TOKENS + output;
-    framed(&format!(
-        "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
-         \"model\":\"bench\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{INPUT_TOKENS},\
-         \"completion_tokens\":{output},\"total_tokens\":{total}}}}}\n\n"
-    ))
 }
 
 fn framed(text: &str) -> Vec<u8> {
