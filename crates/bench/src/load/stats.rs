@@ -24,7 +24,7 @@ pub struct Taken {
     pub first_error: Option<String>,
     /// Stamped chunks received.
     pub chunks: u64,
-    /// Streams that had all they need: a finish and `[DONE]`.
+    /// Streams that had all they need: a finish, and the dialect's end.
     pub streams: u64,
     /// From the moment a request began, or was due, to the last byte of its answer.
     pub latency: Histogram<u64>,

@@ -48,6 +48,34 @@ fn requests_are_valid_and_of_the_size_asked_for() {
     assert_eq!(models.len(), 2);
 }
 
+#[test]
+fn every_dialect_has_its_body_and_its_key() {
+    let mut rng = pointsman_core::Rng::new(3);
+    let mut request = Vec::new();
+    for (path, key, list, stream) in [
+        ("/v1/chat/completions", "authorization", "messages", true),
+        ("/v1/messages", "x-api-key", "messages", false),
+        ("/v1/messages", "x-api-key", "messages", true),
+        ("/v1/responses", "authorization", "input", true),
+    ] {
+        for conversation in [false, true] {
+            let path = path.to_owned();
+            let shape = Shape { path, keys: vec!["k".into()], stream, conversation, ..Shape::default() };
+            shape.render(&mut rng, &mut request);
+            let end = memchr::memmem::find(&request, b"\r\n\r\n").unwrap() + 4;
+            let (head, body) = request.split_at(end);
+            assert!(header(head, key).unwrap().ends_with(b"k"));
+            assert_eq!(header(head, "anthropic-version").is_some(), key == "x-api-key");
+            assert_eq!(body.len(), 1024);
+            let body: Value = serde_json::from_slice(body).unwrap();
+            assert_eq!(body.get("stream").is_some(), stream);
+            let turns = body[list].as_array().unwrap();
+            assert_eq!(turns.len() > 1, conversation, "{body}");
+            assert!(turns.last().unwrap()["content"].as_str().unwrap().len() > 500);
+        }
+    }
+}
+
 #[tokio::test]
 async fn plain_requests_add_up() {
     let (mock, address) = start(Behaviour::default()).await;
@@ -74,6 +102,37 @@ async fn streams_arrive_whole_with_their_stamps() {
     assert_eq!(taken.chunk_delay.len(), 30);
     let sums = mock.totals.sums();
     assert_eq!((sums.chunks, sums.output), (30, 30));
+}
+
+#[tokio::test]
+async fn anthropics_streams_arrive_whole_too() {
+    let behaviour = Behaviour { chunks: 5, interval: Duration::from_millis(1), ..Behaviour::default() };
+    let (mock, address) = start(behaviour).await;
+    let shape = Arc::new(Shape { path: "/v1/messages".into(), stream: true, ..Shape::default() });
+    let mut load = Load::start(address, &shape, rounds(3, 2));
+    load.ended().await;
+    let taken = load.stats.take();
+    assert_eq!((taken.ok, taken.streams, taken.chunks, taken.first_error), (6, 6, 30, None));
+    assert_eq!((mock.totals.sums().chunks, mock.totals.sums().output), (30, 30));
+}
+
+#[test]
+fn a_stream_of_responses_ends_whole_and_repeats_no_chunk() {
+    use super::request::{End, Form};
+    let form = Form::of("/v1/responses");
+    let stamped = "t=00000000000000000007 ";
+    let delta = format!(
+        "event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"delta\":\"{stamped}\"}}"
+    );
+    let whole = format!(
+        "event: response.output_text.done\ndata: {{\"type\":\"response.output_text.done\",\"text\":\"{stamped}\"}}"
+    );
+    assert_eq!((form.stamp(delta.as_bytes()), form.stamp(whole.as_bytes())), (Some(7), None));
+    let mut end = End::default();
+    form.note(whole.as_bytes(), &mut end);
+    assert_eq!(end, End::default());
+    form.note(br#"data: {"type":"response.completed","response":{"status":"completed"}}"#, &mut end);
+    assert_eq!(end, End { finished: true, done: true });
 }
 
 #[tokio::test]

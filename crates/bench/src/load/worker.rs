@@ -11,10 +11,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::request::{End, Form};
 use super::{Shape, Stats};
 use crate::clock::now_ns;
 use crate::http::{Buffer, Framing};
-use crate::mock::stream::stamp;
 
 /// No answer takes longer than this.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -78,7 +78,10 @@ impl Worker {
                 }
                 buffer.consume(length);
             }
-            Framing::Chunked => whole_stream = read_events(stream, buffer, &self.stats).await?,
+            Framing::Chunked => {
+                let form = Form::of(&self.shape.path);
+                whole_stream = read_events(stream, buffer, form, &self.stats).await?;
+            }
         }
         if head.close {
             self.stream = None;
@@ -87,16 +90,21 @@ impl Worker {
             return Err(io::Error::other(format!("status {}: {shown}", head.status)));
         }
         if self.shape.stream && !whole_stream {
-            return Err(io::Error::other("a stream without finish or [DONE]"));
+            return Err(io::Error::other("a stream without its finish or its end"));
         }
         Ok(whole_stream)
     }
 }
 
-/// Reads a chunked body as events; true if finish and `[DONE]` were among them.
-async fn read_events(stream: &mut TcpStream, buffer: &mut Buffer, stats: &Stats) -> io::Result<bool> {
+/// Reads a chunked body as events; true if the stream was whole.
+async fn read_events(
+    stream: &mut TcpStream,
+    buffer: &mut Buffer,
+    form: Form,
+    stats: &Stats,
+) -> io::Result<bool> {
     let mut text: Vec<u8> = Vec::new();
-    let (mut finished, mut done) = (false, false);
+    let mut end = End::default();
     while let Some((size, all)) = buffer.chunk(stream).await? {
         let arrived = now_ns();
         text.extend_from_slice(&buffer.bytes()[..size]);
@@ -105,16 +113,15 @@ async fn read_events(stream: &mut TcpStream, buffer: &mut Buffer, stats: &Stats)
         while let Some(length) = memmem::find(&text[taken..], b"\n\n") {
             let event = &text[taken..taken + length];
             taken += length + 2;
-            if let Some(sent) = stamp(event) {
+            if let Some(sent) = form.stamp(event) {
                 let mut stats = stats.lock();
                 stats.chunks += 1;
                 stats.chunk_delay.saturating_record(arrived.saturating_sub(sent));
             } else {
-                finished |= memmem::find(event, b"\"finish_reason\":\"stop\"").is_some();
-                done |= event == b"data: [DONE]";
+                form.note(event, &mut end);
             }
         }
         text.drain(..taken);
     }
-    Ok(finished && done)
+    Ok(end.finished && end.done)
 }
