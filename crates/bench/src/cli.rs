@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pointsman_core::Dialect;
 
 use crate::floor;
 use crate::load::{Load, Mode, Shape};
 use crate::mock::{self, Behaviour, Fault, Mock};
+use crate::prompt::prompt;
 use crate::report::{self, Section};
-use crate::run::{self, hanging, rivals, steady};
+use crate::run::{self, hanging, rivals, steady, translation};
 
 /// Measures Pointsman against the least that a proxy can cost.
 #[derive(Debug, Parser)]
@@ -45,6 +47,15 @@ enum Command {
     Steady(SteadyArgs),
     /// Put other gateways beside Pointsman; write the report.
     Rivals(RivalsArgs),
+    /// Print the long prompt of the comparison, for profiling.
+    Prompt {
+        /// What the client speaks.
+        #[arg(long, default_value = "openai-chat", value_parser = dialect)]
+        dialect: Dialect,
+        /// Its size.
+        #[arg(long, default_value_t = 400_000)]
+        bytes: usize,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +90,8 @@ enum Case {
     Servers,
     /// Pointsman with an exporter whose receiver never answers, beside one without.
     HangingExporter,
+    /// Clients and providers of different dialects, beside those of one.
+    Translation,
 }
 
 #[derive(Debug, Args)]
@@ -217,7 +230,12 @@ fn run(command: Command) -> io::Result<()> {
         Command::Compare(args) => single()?.block_on(run_compare(args)),
         Command::Steady(args) => single()?.block_on(run_steady(args)),
         Command::Rivals(args) => single()?.block_on(run_rivals(args)),
+        Command::Prompt { dialect, bytes } => io::stdout().write_all(&prompt(dialect, bytes)),
     }
+}
+
+fn dialect(word: &str) -> Result<Dialect, String> {
+    Dialect::from_word(word).ok_or_else(|| "no dialect has this name".to_owned())
 }
 
 async fn run_compare(args: CompareArgs) -> io::Result<()> {
@@ -229,10 +247,16 @@ async fn run_compare(args: CompareArgs) -> io::Result<()> {
         let results = run::compare(&run::Options { pointsman: pointsman.clone(), rounds, measure }).await?;
         publish(&args.out, Section::Compare, &report::compare(&results, &args.command, &today()?))?;
     }
-    if let Some(pointsman) = pointsman.filter(|_| wanted(Case::HangingExporter)) {
+    if let Some(pointsman) = pointsman.clone().filter(|_| wanted(Case::HangingExporter)) {
         let results = hanging::run(&hanging::Options { pointsman, rounds, measure }).await?;
         let command = format!("{} ARGS=\"--only hanging-exporter\"", args.command);
         publish(&args.out, Section::Hanging, &report::hanging(&results, &command, &today()?))?;
+    }
+    if let Some(pointsman) = pointsman.filter(|_| wanted(Case::Translation)) {
+        let convert = std::env::current_exe()?.with_file_name("pointsman-bench-convert");
+        let found = translation::run(&translation::Options { pointsman, convert, rounds, measure }).await?;
+        let command = format!("{} ARGS=\"--only translation\"", args.command);
+        publish(&args.out, Section::Translation, &report::translation(&found, &command, &today()?))?;
     }
     Ok(())
 }

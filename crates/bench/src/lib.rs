@@ -4,11 +4,13 @@
 
 pub mod cli;
 pub mod clock;
+pub mod convert;
 pub mod floor;
 pub mod http;
 pub mod load;
 pub mod machine;
 pub mod mock;
+pub mod prompt;
 pub mod report;
 pub mod run;
 pub mod sample;

@@ -1,6 +1,7 @@
 //! `docs/PERFORMANCE.md`: the generated part between two markers; what people wrote around it stays.
 
 mod table;
+mod translation;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,6 +9,7 @@ use std::io;
 use std::path::Path;
 
 use self::table::{Judgement, hanging_judgements, hanging_measured, judgements, measured};
+pub use self::translation::translation;
 use crate::machine;
 use crate::run::figures::Results;
 use crate::run::rivals::Rivals;
@@ -40,6 +42,8 @@ pub enum Section {
     Rivals,
     /// By `make bench` as well.
     Hanging,
+    /// By `make bench` as well.
+    Translation,
 }
 
 impl Section {
@@ -49,6 +53,7 @@ impl Section {
             Self::Steady => ("<!-- steady: begin -->", "<!-- steady: end -->"),
             Self::Rivals => ("<!-- rivals: begin -->", "<!-- rivals: end -->"),
             Self::Hanging => ("<!-- hanging exporter: begin -->", "<!-- hanging exporter: end -->"),
+            Self::Translation => ("<!-- translation: begin -->", "<!-- translation: end -->"),
         }
     }
 }

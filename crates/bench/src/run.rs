@@ -7,6 +7,7 @@ pub mod hanging;
 mod measure;
 pub mod rivals;
 pub mod steady;
+pub mod translation;
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -149,7 +150,7 @@ impl Bench {
         results.add(target, Figure::LatencyP50, alone.taken.latency_us(50.0));
         results.add(target, Figure::LatencyP99, alone.taken.latency_us(99.0));
         for (streams, cpu) in [(1000, Figure::CpuChunk1000), (50, Figure::CpuChunk50)] {
-            let streamed = self.streams(address, pid, streams).await?;
+            let streamed = self.streams(address, pid, &plain, streams).await?;
             sent += streamed.sent;
             if let Some(each) = streamed.cpu_us {
                 results.add(target, cpu, each);

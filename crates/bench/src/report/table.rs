@@ -188,7 +188,8 @@ const fn digits(figure: Figure) -> usize {
     }
 }
 
-fn show(spread: Spread, digits: usize) -> String {
+/// Median and extremes, for people.
+pub(super) fn show(spread: Spread, digits: usize) -> String {
     let Spread { median, min, max } = spread;
     format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
 }

@@ -75,11 +75,12 @@ impl Bench {
         &self,
         address: SocketAddr,
         pid: Option<u32>,
+        shape: &Shape,
         connections: usize,
     ) -> io::Result<Measured> {
         self.mock.behave(Behaviour { chunks: CHUNKS, interval: INTERVAL, ..Behaviour::default() });
         let spread = INTERVAL * CHUNKS;
-        let shape = Arc::new(Shape { stream: true, ..usual_shape() });
+        let shape = Arc::new(Shape { stream: true, ..shape.clone() });
         let (start, cpu_start) = (Instant::now(), pid.map(sample::cpu).transpose()?);
         let mut load = Load::start(address, &shape, Mode::Streams { connections, spread, rounds: ROUNDS });
         load.ended().await;

@@ -18,6 +18,8 @@ pub const RIVAL_MODEL: &str = "bench";
 /// See [`RIVAL_MODEL`].
 pub const RIVAL_KEY: &str = "sk-bench";
 const PROVIDERS: usize = 10;
+/// Providers that speak other dialects, by kind: each has the priced model, below this path of the mock.
+const OTHERS: [(&str, &str); 2] = [("anthropic", "v1"), ("gemini", "v1beta")];
 
 /// What is configured: models, keys, routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +32,17 @@ pub struct Fleet {
     pub routes: usize,
     /// Makes files differ, so that a reload has something to do: the name `generation-N` resolves.
     pub generation: u32,
+    /// Besides, a provider for each other dialect: `anthropic/gpt-4o-mini`, `gemini/gpt-4o-mini`.
+    pub dialects: bool,
 }
 
 impl Fleet {
     /// Ten models, ten keys, no routes.
-    pub const SMALL: Self = Self { models: 10, keys: 10, routes: 0, generation: 0 };
+    pub const SMALL: Self = Self { models: 10, keys: 10, routes: 0, generation: 0, dialects: false };
+    /// The same, and the other dialects.
+    pub const DIALECTS: Self = Self { dialects: true, ..Self::SMALL };
     /// 5,000 models, 20,000 keys, 500 routes.
-    pub const LARGE: Self = Self { models: 5_000, keys: 20_000, routes: 500, generation: 0 };
+    pub const LARGE: Self = Self { models: 5_000, keys: 20_000, routes: 500, generation: 0, dialects: false };
 
     /// All names that a client may ask for.
     #[must_use]
@@ -87,6 +93,14 @@ impl Fleet {
                  include_usage: true\n    models: [{}]\n",
                 provider(first),
                 models.join(", "),
+            );
+        }
+        for (kind, path) in OTHERS.into_iter().filter(|_| self.dialects) {
+            // The vendor is whose prices count: the same as above, whatever is spoken.
+            let _ = write!(
+                text,
+                "  {kind}:\n    kind: {kind}\n    vendor: openai\n    base_url: http://{upstream}/{path}\n    \
+                 models: [{PRICED_MODEL}]\n",
             );
         }
         if self.routes > 0 {
@@ -167,13 +181,21 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_file() {
-        let fleet = Fleet { models: 23, keys: 2, routes: 2, generation: 7 };
+        let fleet = Fleet { models: 23, keys: 2, routes: 2, generation: 7, dialects: true };
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let yaml = fleet.yaml(address, "127.0.0.1:2", address, true, false);
         assert_eq!(fleet.names().len(), 25);
         assert_eq!(fleet.names()[11], "bench1/model-0011");
         assert!(
             yaml.contains("  bench1:\n") && yaml.contains("models: [model-0001, model-0011, model-0021]")
+        );
+        assert!(yaml.contains(
+            "  gemini:\n    kind: gemini\n    vendor: openai\n    base_url: http://127.0.0.1:1/v1beta\n"
+        ));
+        assert!(
+            !Fleet { dialects: false, ..fleet }
+                .yaml(address, "127.0.0.1:2", address, true, false)
+                .contains("gemini")
         );
         assert!(yaml.contains("  route-001:\n    first: [bench1/model-0001, bench2/model-0002]\n"));
         assert!(yaml.contains("  generation-7: bench0/gpt-4o-mini\n") && yaml.contains("access: \"off\""));
