@@ -52,7 +52,7 @@ pub fn decode_answer<'a>(document: &Document<'a>, origin: &Origin<'a>) -> Result
         choices: vec![Choice { index: 0, blocks, finish, logprobs: None, rest: Vec::new() }],
         usage: counts.usage(),
         service_tier,
-        rest: Vec::new(),
+        ..Answer::default()
     };
     Extension::collect(members, Path::Root, &mut rest);
     Ok(Answer { rest, ..answer })
@@ -84,7 +84,7 @@ const OWN_USAGE: [&str; 5] = [
 /// Writes the answer of `POST /v1/messages`.
 #[must_use]
 pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
-    let Answer { id, model, created: _, choices, usage, service_tier, rest } = answer;
+    let Answer { id, model, created: _, choices, usage, service_tier, own: _, rest } = answer;
     let mut losses = Losses::default();
     let mut w = Writer::with_capacity(1_024);
     let mut choices = choices.iter();

@@ -1,5 +1,7 @@
 //! A whole answer.
 
+use std::borrow::Cow;
+
 use pointsman_core::Usage;
 
 use super::{Block, Extension};
@@ -20,6 +22,9 @@ pub struct Answer<'a> {
     pub usage: Option<Usage>,
     /// The price class that was used.
     pub service_tier: Option<Text<'a>>,
+    /// Members that only the same dialect has a use for (ids of items, what repeats the request): others
+    /// leave them out without a loss.
+    pub own: Vec<Extension<'a>>,
     /// Members without a place here.
     pub rest: Vec<Extension<'a>>,
 }
@@ -34,7 +39,7 @@ pub struct Choice<'a> {
     /// Why it ended.
     pub finish: Option<Finish<'a>>,
     /// Log probabilities in OpenAI chat's form (`{"content": […]}`), as JSON.
-    pub logprobs: Option<&'a str>,
+    pub logprobs: Option<Cow<'a, str>>,
     /// Members without a place here.
     pub rest: Vec<Extension<'a>>,
 }

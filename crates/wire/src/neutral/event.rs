@@ -118,12 +118,17 @@ pub enum Head<'a> {
     Opaque(&'a str),
 }
 
+impl Event<'_> {
+    /// Stands between the parts of a summary where there is but one place for all.
+    pub(crate) const BREAK: Text<'static> = Text::Escaped("\\n\\n");
+}
+
 impl<'a> Answer<'a> {
     /// A whole answer as a stream would tell it: for clients that asked for a stream where the provider
     /// gave a whole.
-    pub fn into_events(self, mut sink: impl FnMut(Event<'a>)) {
+    pub fn into_events(self, mut sink: impl FnMut(Event<'_>)) {
         use super::Content;
-        let Answer { id, model, created, choices, usage, service_tier, rest } = self;
+        let Answer { id, model, created, choices, usage, service_tier, own: _, rest } = self;
         sink(Event::Start { id, model, created });
         let mut next: BlockId = 0;
         for choice in choices {
@@ -134,6 +139,7 @@ impl<'a> Answer<'a> {
                 let mut deltas: Vec<Text<'a>> = Vec::new();
                 let mut seal = None;
                 let mut cited = Vec::new();
+                let mut lost = None;
                 match block.content {
                     Content::Text { text, citations } => {
                         open(Head::Text);
@@ -145,10 +151,15 @@ impl<'a> Answer<'a> {
                         deltas.push(text);
                     }
                     Content::Reasoning(reasoning) => {
-                        let summary = reasoning.text.is_empty();
-                        open(Head::Reasoning { id: reasoning.id, summary });
-                        deltas = if summary { reasoning.summary } else { reasoning.text };
-                        seal = reasoning.seal;
+                        let super::Reasoning { id, text, summary, seal: own } = reasoning;
+                        open(Head::Reasoning { id, summary: text.is_empty() });
+                        if text.is_empty() {
+                            deltas = apart(summary);
+                        } else {
+                            deltas = text;
+                            lost = (!summary.is_empty()).then_some("summary");
+                        }
+                        seal = own;
                     }
                     Content::ToolCall(call) => {
                         let custom = matches!(call.arguments, super::Arguments::Free(_));
@@ -172,9 +183,12 @@ impl<'a> Answer<'a> {
                     sink(Event::Sealed { block: id, seal });
                 }
                 sink(Event::Close { block: id });
+                if let Some(lost) = lost {
+                    sink(Event::Lost(Text::from(lost)));
+                }
             }
             if let Some(raw) = choice.logprobs {
-                sink(Event::Logprobs { choice: choice.index, raw });
+                sink(Event::Logprobs { choice: choice.index, raw: &raw });
             }
             if let Some(finish) = choice.finish {
                 sink(Event::Finish { choice: choice.index, finish });
@@ -191,4 +205,16 @@ impl<'a> Answer<'a> {
         }
         sink(Event::End);
     }
+}
+
+/// The parts with breaks between them.
+fn apart(parts: Vec<Text<'_>>) -> Vec<Text<'_>> {
+    let mut with_breaks = Vec::with_capacity(parts.len() * 2);
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        if !with_breaks.is_empty() {
+            with_breaks.push(Event::BREAK);
+        }
+        with_breaks.push(part);
+    }
+    with_breaks
 }

@@ -71,10 +71,14 @@ impl<'a> Seal<'a> {
     }
 }
 
-/// Whether a body may hold a tagged seal: then even the same dialect must be rewritten.
+/// Whether a body may hold a tagged seal, or an id that was made here (`rs_pm1_…`): then even the same
+/// dialect must be rewritten.
 #[must_use]
 pub fn may_hold_tag(body: &[u8]) -> bool {
-    memchr::memmem::find(body, b"\"pm1.").is_some()
+    memchr::memmem::find_iter(body, b"pm1").any(|at| {
+        let before = at.checked_sub(1).and_then(|at| body.get(at));
+        matches!((before, body.get(at + 3)), (Some(b'"'), Some(b'.')) | (Some(b'_'), Some(b'_')))
+    })
 }
 
 fn parse(text: &str) -> Option<Seal<'static>> {
@@ -108,6 +112,17 @@ mod tests {
         assert!(back.is_for(&target));
         assert!(!back.is_for(&Target::new(Dialect::OpenAiResponses, "other", "gpt")));
         assert!(!back.is_for(&Target::new(Dialect::Anthropic, "my.ai", "claude")));
+    }
+
+    #[test]
+    fn tags_and_made_ids_are_found() {
+        for body in [r#"{"a":"pm1.gemini.x.s.AA"}"#, r#"{"id":"rs_pm1_req_0"}"#, r#"["pm1 pm1","fc_pm1_r"]"#]
+        {
+            assert!(may_hold_tag(body.as_bytes()), "{body}");
+        }
+        for body in ["pm1.", r#"{"at":"3 pm1."}"#, r#"{"id":"rs_pm10"}"#, "_pm1", r#""pm1"#] {
+            assert!(!may_hold_tag(body.as_bytes()), "{body}");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(super) fn call_id(request: &str, at: usize) -> String {
 /// Writes an answer of `POST /api/chat`.
 #[must_use]
 pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
-    let Answer { id: _, model, created, choices, usage, service_tier, rest } = answer;
+    let Answer { id: _, model, created, choices, usage, service_tier, own: _, rest } = answer;
     let mut losses = Losses::default();
     for other in choices.iter().skip(1) {
         losses.field(format!("choices[{}]", other.index));

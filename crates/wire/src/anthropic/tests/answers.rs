@@ -146,7 +146,7 @@ fn an_answer_of_another_dialect_is_written_whole() {
     let finish = Some(Finish::new(Reason::Stop));
     let other = Choice { index: 1, ..Choice::default() };
     let answer = Answer {
-        choices: vec![Choice { blocks, finish, logprobs: Some("{}"), ..Choice::default() }, other],
+        choices: vec![Choice { blocks, finish, logprobs: Some("{}".into()), ..Choice::default() }, other],
         usage: Some(Usage { input: 100, cached_input: 60, output: 5, ..Usage::default() }),
         service_tier: Some(Text::from("flex")),
         ..Answer::default()

@@ -73,7 +73,8 @@ fn read_choice<'a>(node: Node<'_, 'a>, place: Place, origin: &Origin<'a>) -> Res
     let stop = members.take("stop_reason").or(members.take("matched_stop")).and_then(Node::text);
     let reason = members.take("finish_reason").and_then(Node::text).filter(|reason| !reason.is_empty());
     choice.finish = reason.map(|reason| read_finish(reason, called, stop));
-    choice.logprobs = members.take("logprobs").filter(|node| node.kind() == Kind::Object).map(Node::raw);
+    let logprobs = members.take("logprobs").filter(|node| node.kind() == Kind::Object);
+    choice.logprobs = logprobs.map(|node| node.raw().into());
     Extension::collect(members, path, &mut choice.rest);
     Ok(choice)
 }

@@ -15,7 +15,7 @@ use crate::neutral::{
 /// Writes an answer.
 #[must_use]
 pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
-    let Answer { id, model, created, choices, usage, service_tier, rest } = answer;
+    let Answer { id, model, created, choices, usage, service_tier, own: _, rest } = answer;
     let mut losses = Losses::default();
     let old = asked_with_functions(context);
     let mut writer = Writer::with_capacity(1024);
