@@ -3,7 +3,7 @@
 use pointsman_core::Dialect;
 
 use super::Encoder;
-use crate::json::{Text, Writer};
+use crate::json::{Document, Text, Writer};
 use crate::neutral::{
     Cap, Extension, Format, Given, Logprobs, Path, Sampling, Thinking, Tool, ToolChoice, ToolKind,
 };
@@ -79,7 +79,8 @@ impl Encoder<'_> {
                 }
             }
             ToolKind::Custom { format: Some(format) } => {
-                w.key("format").raw(format);
+                w.key("format");
+                write_format(w, format);
             }
             ToolKind::Custom { format: None } | ToolKind::Server(_) => {}
         }
@@ -363,6 +364,24 @@ impl Encoder<'_> {
 /// Members that mean the same in both of OpenAI's dialects.
 const SHARED_WITH_RESPONSES: [&str; 5] =
     ["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "safety_identifier", "moderation"];
+
+/// The format of a custom tool's input. OpenAI's responses have the grammar's members beside its type.
+fn write_format(w: &mut Writer, format: &str) {
+    let document = Document::read(format.as_bytes()).ok();
+    let root = document.as_ref().map(Document::root);
+    let flat = root.filter(|root| root.get("definition").is_some() && root.get("grammar").is_none());
+    let Some(flat) = flat else {
+        w.raw(format);
+        return;
+    };
+    w.object(|w| {
+        w.key("type").string("grammar").key("grammar").object(|w| {
+            for (key, value) in flat.members().filter(|(key, _)| *key != "type") {
+                w.text(&key).frame(b":").raw(value.raw());
+            }
+        });
+    });
+}
 
 fn write_named(w: &mut Writer, name: &Text<'_>, tools: &[Tool<'_>]) {
     let custom = tools.iter().any(|tool| tool.name == *name && matches!(tool.kind, ToolKind::Custom { .. }));
