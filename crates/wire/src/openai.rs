@@ -11,5 +11,6 @@ pub mod objects;
 mod payload;
 pub mod realtime;
 pub mod relayed;
+pub mod responses;
 pub mod stream;
 mod usage;

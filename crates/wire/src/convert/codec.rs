@@ -209,6 +209,9 @@ macro_rules! codec {
 codec!(OpenAiChat, crate::openai::chat, lines: false, decode_request: |document, _| {
     crate::openai::chat::decode_request(document)
 });
+codec!(OpenAiResponses, crate::openai::responses, lines: false, decode_request: |document, _| {
+    crate::openai::responses::decode_request(document)
+});
 codec!(Anthropic, crate::anthropic, lines: false, decode_request: |document, _| {
     crate::anthropic::decode_request(document)
 });
@@ -222,8 +225,9 @@ codec!(Ollama, crate::ollama, lines: true, decode_request: |document, _| {
 pub fn codec(dialect: Dialect) -> Option<&'static dyn Codec> {
     match dialect {
         Dialect::OpenAiChat => Some(&OpenAiChat),
+        Dialect::OpenAiResponses => Some(&OpenAiResponses),
         Dialect::Anthropic => Some(&Anthropic),
         Dialect::Ollama => Some(&Ollama),
-        _ => None,
+        Dialect::Gemini => None,
     }
 }
