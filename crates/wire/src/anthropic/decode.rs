@@ -126,7 +126,10 @@ fn tool<'a>(node: Node<'_, 'a>, path: Path) -> Result<Tool<'a>, DecodeError> {
     if strict.is_some_and(|strict| strict.bool().is_none()) {
         return Err(DecodeError::wrong(path.member("strict"), "true or false"));
     }
-    let kind = ToolKind::Function { schema: schema.map(Node::raw), strict: strict.and_then(Node::bool) };
+    let kind = ToolKind::Function {
+        schema: schema.map(|schema| schema.raw().into()),
+        strict: strict.and_then(Node::bool),
+    };
     let cache = members.take("cache_control").map(Node::raw);
     let mut rest = Vec::new();
     Extension::collect(members, path, &mut rest);
@@ -207,7 +210,9 @@ fn format<'a>(node: Node<'_, 'a>) -> Format<'a> {
     let known = node.get("type").and_then(Node::text).is_some_and(|kind| kind == "json_schema")
         && node.members().all(|(key, _)| key == "type" || key == "schema");
     match node.get("schema").filter(|schema| known && schema.kind() == Kind::Object) {
-        Some(schema) => Format::Schema { name: None, description: None, schema: schema.raw(), strict: None },
+        Some(schema) => {
+            Format::Schema { name: None, description: None, schema: schema.raw().into(), strict: None }
+        }
         None => Format::Other(node.raw()),
     }
 }

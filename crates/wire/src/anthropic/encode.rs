@@ -414,7 +414,7 @@ fn write_tool(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losses) {
                 schema::write(w, schema, &path.member("input_schema"), losses);
                 w.key("strict").bool(true);
             }
-            ToolKind::Function { schema, strict: _ } => schema::write_input(w, *schema),
+            ToolKind::Function { schema, strict: _ } => schema::write_input(w, schema.as_deref()),
             ToolKind::Custom { format } => {
                 if format.is_some() {
                     losses.member(*path, "format");

@@ -77,7 +77,7 @@ fn function(name: &'static str) -> Tool<'static> {
     Tool {
         name: Text::from(name),
         description: None,
-        kind: ToolKind::Function { schema: Some(r#"{"type":"object"}"#), strict: None },
+        kind: ToolKind::Function { schema: Some(r#"{"type":"object"}"#.into()), strict: None },
         cache: None,
         path: Path::Item("tools", 0),
         rest: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use pointsman_core::Dialect;
 
-use super::{Content, Extension, Message, Role, Tool};
+use super::{Content, Extension, Message, Role, Schema, Tool};
 use crate::json::Text;
 
 /// A value and the name of the field in which the client gave it (dotted: `generationConfig.topK`).
@@ -124,8 +124,8 @@ pub enum Format<'a> {
         name: Option<Text<'a>>,
         /// What it is for.
         description: Option<Text<'a>>,
-        /// The JSON Schema, as it stands.
-        schema: &'a str,
+        /// The schema.
+        schema: Schema<'a>,
         /// It must be obeyed to the letter.
         strict: Option<bool>,
     },

@@ -72,13 +72,15 @@ impl<'a> Seal<'a> {
 }
 
 /// Whether a body may hold a tagged seal, or an id that was made here (`rs_pm1_…`): then even the same
-/// dialect must be rewritten.
+/// dialect must be rewritten. Gemini's dialect has seals in base64, tag and all.
 #[must_use]
 pub fn may_hold_tag(body: &[u8]) -> bool {
-    memchr::memmem::find_iter(body, b"pm1").any(|at| {
+    let plain = memchr::memmem::find_iter(body, b"pm1").any(|at| {
         let before = at.checked_sub(1).and_then(|at| body.get(at));
         matches!((before, body.get(at + 3)), (Some(b'"'), Some(b'.')) | (Some(b'_'), Some(b'_')))
-    })
+    });
+    plain || memchr::memmem::find(body, b"\"cG0xL").is_some()
+}
 }
 
 fn parse(text: &str) -> Option<Seal<'static>> {
@@ -116,11 +118,15 @@ mod tests {
 
     #[test]
     fn tags_and_made_ids_are_found() {
-        for body in [r#"{"a":"pm1.gemini.x.s.AA"}"#, r#"{"id":"rs_pm1_req_0"}"#, r#"["pm1 pm1","fc_pm1_r"]"#]
-        {
+        for body in [
+            r#"{"a":"pm1.gemini.x.s.AA"}"#,
+            r#"{"id":"rs_pm1_req_0"}"#,
+            r#"["pm1 pm1","fc_pm1_r"]"#,
+            r#"{"thoughtSignature": "cG0xLmFudGhyb3BpYy5hLnMueA=="}"#,
+        ] {
             assert!(may_hold_tag(body.as_bytes()), "{body}");
         }
-        for body in ["pm1.", r#"{"at":"3 pm1."}"#, r#"{"id":"rs_pm10"}"#, "_pm1", r#""pm1"#] {
+        for body in ["pm1.", r#"{"at":"3 pm1. cG0xL"}"#, r#"{"id":"rs_pm10"}"#, "_pm1", r#""pm1"#] {
             assert!(!may_hold_tag(body.as_bytes()), "{body}");
         }
     }

@@ -1,6 +1,6 @@
 //! Tools that a model may call.
 
-use super::{Extension, Path};
+use super::{Extension, Path, Schema};
 use crate::json::Text;
 
 /// A tool.
@@ -25,8 +25,8 @@ pub struct Tool<'a> {
 pub enum ToolKind<'a> {
     /// The client runs it; its input is an object.
     Function {
-        /// JSON Schema of the input, as it stands.
-        schema: Option<&'a str>,
+        /// What the input looks like.
+        schema: Option<Schema<'a>>,
         /// The input must obey the schema to the letter.
         strict: Option<bool>,
     },

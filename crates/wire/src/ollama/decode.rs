@@ -90,7 +90,7 @@ fn format<'a>(node: Option<Node<'_, 'a>>) -> Option<Given<Format<'a>>> {
         Some(word) if word.is_empty() => return None,
         Some(word) if word == "json" => Format::Json,
         None if node.kind() == Kind::Object => {
-            Format::Schema { name: None, description: None, schema: node.raw(), strict: None }
+            Format::Schema { name: None, description: None, schema: node.raw().into(), strict: None }
         }
         _ => Format::Other(node.raw()),
     };
@@ -123,7 +123,10 @@ fn read_tools<'a>(node: Node<'_, 'a>) -> Result<Vec<Tool<'a>>, DecodeError> {
         let mut tool = Tool {
             name: crate::neutral::read::needed(&mut function, "name", path)?,
             description: text(&mut function, "description", path)?,
-            kind: ToolKind::Function { schema: function.take("parameters").map(Node::raw), strict: None },
+            kind: ToolKind::Function {
+                schema: function.take("parameters").map(|schema| schema.raw().into()),
+                strict: None,
+            },
             cache: None,
             path,
             rest: Vec::new(),

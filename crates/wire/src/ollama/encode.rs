@@ -122,7 +122,7 @@ fn write_tools(w: &mut Writer, tools: &[Tool<'_>], own: bool, losses: &mut Losse
                     if strict.is_some() {
                         losses.member(*path, "strict");
                     }
-                    schema.unwrap_or(r#"{"type":"object","properties":{}}"#)
+                    schema.as_deref().unwrap_or(r#"{"type":"object","properties":{}}"#)
                 }
                 ToolKind::Custom { format } => {
                     if format.is_some() {

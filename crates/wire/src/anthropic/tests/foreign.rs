@@ -192,7 +192,7 @@ fn tools_of_all_kinds() {
     let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
     let mut strict = function("strict");
     let schema = r#"{"type":"object","properties":{"n":{"type":"integer","minimum":1}},"required":["n"]}"#;
-    strict.kind = ToolKind::Function { schema: Some(schema), strict: Some(true) };
+    strict.kind = ToolKind::Function { schema: Some(schema.into()), strict: Some(true) };
     strict.description = Some(Text::Escaped(r"a\nb"));
     let mut bare = function("bare");
     bare.kind = ToolKind::Function { schema: None, strict: Some(false) };
@@ -221,10 +221,10 @@ fn tools_of_all_kinds() {
 #[test]
 fn a_schema_carries_its_name() {
     let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
-    let schema = |schema| Format::Schema {
+    let schema = |schema: &'static str| Format::Schema {
         name: Some(Text::from("person")),
         description: None,
-        schema,
+        schema: schema.into(),
         strict: Some(true),
     };
     request.format = Some(Given::new("response_format", schema(r#"{"type":"object"}"#)));

@@ -181,7 +181,7 @@ fn read_format<'a>(
                 name: inner.take("name").and_then(Node::text),
                 description: inner.take("description").and_then(Node::text),
                 // Without a schema any object will do.
-                schema: inner.take("schema").map_or(r#"{"type":"object"}"#, Node::raw),
+                schema: inner.take("schema").map_or(r#"{"type":"object"}"#, Node::raw).into(),
                 strict: inner.take("strict").and_then(Node::bool),
             };
             Extension::collect_under(inner, Path::Root, INNER, rest);

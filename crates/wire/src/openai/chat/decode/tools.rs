@@ -57,7 +57,7 @@ fn read_function<'a>(node: Node<'_, 'a>, path: Path, under: &str) -> Result<Tool
         return Err(DecodeError::wrong(format!("{place}.parameters"), "a JSON Schema"));
     }
     let kind = ToolKind::Function {
-        schema: schema.map(Node::raw),
+        schema: schema.map(|schema| schema.raw().into()),
         strict: members.take("strict").and_then(Node::bool),
     };
     let mut tool = Tool { name, description, kind, cache: None, path, rest: Vec::new() };
