@@ -12,6 +12,7 @@ pub mod convert;
 pub mod embeddings;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod gemini;
 pub mod json;
 pub mod lists;
 pub mod multipart;

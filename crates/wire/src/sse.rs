@@ -157,6 +157,12 @@ impl Framer {
         self.slice(chunk, frame, &frame.name)
     }
 
+    /// All bytes of a frame just returned for `chunk`.
+    #[must_use]
+    pub fn bytes<'a>(&'a self, chunk: &'a [u8], frame: &Frame) -> &'a [u8] {
+        if frame.carried { &self.carry } else { chunk.get(frame.range.clone()).unwrap_or_default() }
+    }
+
     /// All bytes of the carried frame that was returned last.
     pub fn take_carried(&mut self) -> Bytes {
         self.carry_done = false;
@@ -269,9 +275,7 @@ impl Framer {
     }
 
     fn slice<'a>(&'a self, chunk: &'a [u8], frame: &Frame, range: &Range<usize>) -> &'a [u8] {
-        let event =
-            if frame.carried { &self.carry } else { chunk.get(frame.range.clone()).unwrap_or_default() };
-        event.get(range.clone()).unwrap_or_default()
+        self.bytes(chunk, frame).get(range.clone()).unwrap_or_default()
     }
 }
 

@@ -216,6 +216,9 @@ codec!(Anthropic, crate::anthropic, lines: false, decode_request: |document, _| 
     crate::anthropic::decode_request(document)
 });
 
+codec!(Gemini, crate::gemini, lines: false, decode_request: |document, called| {
+    crate::gemini::decode_request(document, called.model, called.stream)
+});
 codec!(Ollama, crate::ollama, lines: true, decode_request: |document, _| {
     crate::ollama::decode_request(document)
 });
@@ -227,7 +230,7 @@ pub fn codec(dialect: Dialect) -> Option<&'static dyn Codec> {
         Dialect::OpenAiChat => Some(&OpenAiChat),
         Dialect::OpenAiResponses => Some(&OpenAiResponses),
         Dialect::Anthropic => Some(&Anthropic),
+        Dialect::Gemini => Some(&Gemini),
         Dialect::Ollama => Some(&Ollama),
-        Dialect::Gemini => None,
     }
 }

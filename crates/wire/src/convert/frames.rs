@@ -107,6 +107,11 @@ impl Frames {
             (Self::Events(framer), Piece::Event(frame)) if frame.has_data => {
                 (framer.name(chunk, frame), framer.data(chunk, frame))
             }
+            // Google reports an error in the middle of a stream as a document outside of any event.
+            (Self::Events(framer), Piece::Event(frame)) => {
+                let bare = framer.bytes(chunk, frame).trim_ascii();
+                (&b""[..], bare.starts_with(b"{").then_some(bare)?)
+            }
             (Self::Lines(lines), Piece::Line(line)) => {
                 let text = if line.carried { &lines.carry } else { chunk.get(line.range.clone())? };
                 (&b""[..], text)
