@@ -26,6 +26,16 @@ impl<'a> Side<'a> {
     }
 }
 
+impl Side<'_> {
+    /// What a provider leaves out is empty, and no fault.
+    fn lenient<T>(self, read: Result<T, DecodeError>, instead: T) -> Result<T, DecodeError> {
+        match (self, read) {
+            (Self::Provider(_), Err(DecodeError::Missing { .. })) => Ok(instead),
+            (_, read) => read,
+        }
+    }
+}
+
 /// The members of a result's `response` that hold a text and nothing else, and where such a text is said to
 /// stand: so it goes back under the same name.
 pub(super) const RESULT: &str = "result";
@@ -77,12 +87,19 @@ pub(super) fn read<'a>(
         }
     }
     let Draft { text, thought, signature, data, mut rest } = draft;
+    if matches!(side, Side::Provider(_)) && node.members().next().is_none() {
+        return Ok(());
+    }
     let mut seal = signature.filter(|text| !text.is_empty()).map(|text| side.seal(text));
     let content = match (data, text) {
         // A picture in the thoughts is none of the answer.
         (Some((Data::Inline | Data::File, _)), _) if thought => Content::Opaque(node.raw()),
-        (Some((Data::Inline, node)), _) => media::inline(node, path, &mut rest)?,
-        (Some((Data::File, node)), _) => media::file(node, path, &mut rest)?,
+        (Some((Data::Inline, inner)), _) => {
+            side.lenient(media::inline(inner, path, &mut rest), Content::Opaque(node.raw()))?
+        }
+        (Some((Data::File, inner)), _) => {
+            side.lenient(media::file(inner, path, &mut rest), Content::Opaque(node.raw()))?
+        }
         (Some((Data::Call, node)), _) => {
             let mut call = call(node, path, &mut rest)?;
             call.seal = seal.take();

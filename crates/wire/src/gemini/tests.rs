@@ -13,6 +13,7 @@ use crate::neutral::{
 
 mod answers;
 mod foreign;
+mod hostile;
 mod own;
 mod pairs;
 

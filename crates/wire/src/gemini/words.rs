@@ -9,7 +9,7 @@ pub(super) const MODE: &str = "toolConfig.functionCallingConfig.mode";
 pub(super) const NAMES: &str = "toolConfig.functionCallingConfig.allowedFunctionNames";
 
 /// Every `finishReason` and `blockReason`, and what it means.
-const REASONS: [(&str, Reason); 22] = [
+const REASONS: [(&str, Reason); 25] = [
     ("STOP", Reason::Stop),
     ("MAX_TOKENS", Reason::Length),
     ("SAFETY", Reason::ContentFilter),
@@ -29,6 +29,9 @@ const REASONS: [(&str, Reason); 22] = [
     ("MISSING_THOUGHT_SIGNATURE", Reason::Other),
     ("LANGUAGE", Reason::Other),
     ("NO_IMAGE", Reason::Other),
+    ("ESCALATION", Reason::Other),
+    ("CONTINUATION", Reason::Other),
+    ("PUP_LIMITED_DISABLED", Reason::Other),
     ("IMAGE_OTHER", Reason::Other),
     ("OTHER", Reason::Other),
     ("FINISH_REASON_UNSPECIFIED", Reason::Other),

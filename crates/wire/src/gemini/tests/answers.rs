@@ -16,7 +16,7 @@ fn written(answer: &Answer<'_>) -> (Value, Vec<String>) {
     (serde_json::from_slice(&encoded.body).unwrap(), losses)
 }
 
-fn full() -> Value {
+pub(super) fn full() -> Value {
     json!({
         "candidates": [{
             "content": { "role": "model", "parts": [
@@ -302,7 +302,7 @@ fn hostile_answers_are_refused() {
     // What is new is kept, whatever it is.
     let odd = json!({
         "candidates": [{
-            "content": { "parts": [{ "hologram": { "x": 1 } }, {}] },
+            "content": { "parts": [{ "hologram": { "x": 1 } }, {}, { "inlineData": { "mimeType": "image/png" } }] },
             "finishReason": "SURPRISE",
             "groundingMetadata": { "groundingSupports": 3, "groundingChunks": [1, null] },
             "citationMetadata": [],
@@ -313,7 +313,8 @@ fn hostile_answers_are_refused() {
     let text = odd.to_string();
     let document = Document::read(text.as_bytes()).unwrap();
     let answer = decode_answer(&document, &ORIGIN).unwrap();
-    assert!(answer.choices[0].blocks.iter().all(|block| matches!(block.content, Content::Opaque(_))));
+    let blocks = &answer.choices[0].blocks;
+    assert!(blocks.iter().all(|block| matches!(block.content, Content::Opaque(_))) && blocks.len() == 2);
     assert_eq!(answer.choices[0].finish.as_ref().unwrap().reason, Reason::Other);
     assert_eq!((answer.usage, answer.choices[0].logprobs.is_none()), (None, true));
 }

@@ -13,7 +13,7 @@ fn round(body: &Value) -> (Value, Vec<String>) {
     round_for(body, &target())
 }
 
-fn full() -> Value {
+pub(super) fn full() -> Value {
     json!({
         "systemInstruction": { "parts": [{ "text": "Be brief." }, { "text": "Be kind." }] },
         "contents": [
