@@ -82,7 +82,10 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
             Some(Format::Json) => {
                 w.key("format").string("json");
             }
-            Some(Format::Schema { schema: raw, .. } | Format::Other(raw)) => {
+            Some(Format::Schema { schema, .. }) => {
+                w.key("format").raw(schema);
+            }
+            Some(Format::Other(raw)) => {
                 w.key("format").raw(raw);
             }
             Some(Format::Text) | None => {}
