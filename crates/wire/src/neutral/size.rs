@@ -133,10 +133,10 @@ fn medium(media: &Media<'_>) -> Size {
 }
 
 fn tool(tool: &Tool<'_>) -> u64 {
-    let definition = match tool.kind {
-        ToolKind::Function { schema, .. } => schema,
-        ToolKind::Custom { format } => format,
-        ToolKind::Server(raw) => Some(raw),
+    let definition = match &tool.kind {
+        ToolKind::Function { schema, .. } => schema.as_deref(),
+        ToolKind::Custom { format } => *format,
+        ToolKind::Server(raw) => Some(*raw),
     };
     let description = tool.description.as_ref().map_or(0, Text::chars);
     tool.name.chars() + description + definition.map_or(0, |raw| raw.chars().count() as u64)
