@@ -61,11 +61,15 @@ fn instruction<'a>(node: Node<'_, 'a>) -> Result<Message<'a>, DecodeError> {
                 message.blocks = part::read_all(member.node, path, at, Side::Client)?;
             }
             // Says nothing here.
-            "role" => {}
+            "role" if is_role(member.node) => {}
             _ => member.keep(path, &mut message.rest),
         }
     }
     Ok(message)
+}
+
+fn is_role(node: Node<'_, '_>) -> bool {
+    node.text().is_some_and(|role| ["user", "system", "model", ""].iter().any(|word| role == *word))
 }
 
 fn turns<'a>(node: Node<'_, 'a>) -> Result<Vec<Message<'a>>, DecodeError> {

@@ -57,7 +57,8 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     let conversation = Conversation::sort(request, target, &mut losses);
     let config = thinking::decide(request, target, &mut losses);
     let family = Family::of(target.model);
-    let mut top = Top { w: Writer::with_capacity(conversation.size()), target, own, rest, losses };
+    let w = Writer::with_capacity(conversation.size());
+    let mut top = Top { w, target, client: *dialect, own, rest, losses };
     top.w.frame(b"{");
     top.generation_config(&[
         &|inner| inner.sampling(sampling),
@@ -80,6 +81,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
 struct Top<'t> {
     w: Writer,
     target: &'t Target<'t>,
+    client: Dialect,
     /// The client speaks Gemini's dialect too: extensions mean the same.
     own: bool,
     rest: &'t [Extension<'t>],

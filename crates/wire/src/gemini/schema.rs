@@ -30,14 +30,32 @@ fn write(w: &mut Writer, schema: Node<'_, '_>) {
         for member in read::members(schema, "schema").into_iter().flatten() {
             keyword(w, &member, nullable, &order);
         }
+        leftovers(w, schema, nullable, &order);
     });
+}
+
+/// What is left where its counterpart says nothing: a flag without a type, an order of no properties.
+fn leftovers(w: &mut Writer, schema: Node<'_, '_>, nullable: bool, order: &[Text<'_>]) {
+    if nullable && schema.get("type").is_none() && read::get(schema, "anyOf").is_none() {
+        w.key("nullable").bool(true);
+    }
+    let known = |name: &&Text<'_>| {
+        schema.get("properties").is_some_and(|all| all.members().any(|(key, _)| key == **name))
+    };
+    if !order.iter().all(|name| known(&name)) {
+        w.key("propertyOrdering").array(|w| {
+            for name in order {
+                w.text(name);
+            }
+        });
+    }
 }
 
 fn keyword(w: &mut Writer, member: &Member<'_, '_>, nullable: bool, order: &[Text<'_>]) {
     let node = member.node;
     match &*member.name() {
         "type" => write_type(w, node, nullable),
-        // Told by the type, by the order of the properties, and by `enum` itself.
+        // Told by the type, by `enum` itself, and by the order of the properties.
         "nullable" | "propertyOrdering" => {}
         "format" if node.text().is_some_and(|format| format == "enum") => {}
         "enum" => {
@@ -133,29 +151,29 @@ fn write_all(w: &mut Writer, node: Node<'_, '_>, order: &[Text<'_>]) {
 }
 
 /// Writes a schema with the name and description that stand outside of it elsewhere (OpenAI's), unless it has
-/// its own.
+/// its own. `titles`: the member, what the client calls it at `place`, and the text.
 pub(super) fn write_titled(
     w: &mut Writer,
     schema: &str,
-    titles: [(&str, Option<&Text<'_>>); 2],
-    field: &str,
+    titles: [(&str, &str, Option<&Text<'_>>); 2],
+    place: &str,
     losses: &mut Losses,
 ) {
     let document = crate::json::Document::read(schema.as_bytes()).ok();
     let root = document.as_ref().map(crate::json::Document::root).filter(|root| root.kind() == Kind::Object);
-    let Some(root) = root.filter(|_| titles.iter().any(|(_, text)| text.is_some())) else {
+    let Some(root) = root.filter(|_| titles.iter().any(|(.., text)| text.is_some())) else {
         w.raw(schema);
         return;
     };
     w.object(|w| {
-        for (member, text) in titles {
+        for (member, given, text) in titles {
             match text {
                 Some(text) if root.get(member).is_none() => {
                     w.key(member).text(text);
                 }
                 Some(text) if root.get(member).and_then(Node::text).as_ref() == Some(text) => {}
                 // The schema's own words stay.
-                Some(_) => losses.field(format!("{field}.{member}")),
+                Some(_) => losses.field(format!("{place}.{given}")),
                 None => {}
             }
         }
@@ -229,6 +247,14 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_counterpart_is_left_as_it_is() {
+        assert_eq!(read_text(r#"{"nullable":true}"#), r#"{"nullable":true}"#);
+        assert_eq!(read_text(r#"{"nullable":false,"type":"STRING"}"#), r#"{"type":"string"}"#);
+        let text = r#"{"properties":{"a":{}},"propertyOrdering":["a","b"]}"#;
+        assert_eq!(read_text(text), text);
+    }
+
+    #[test]
     fn what_is_no_schema_stays() {
         assert_eq!(read_text("true"), "true");
         assert_eq!(read_text(r#"{"properties":3,"items":true}"#), r#"{"properties":3,"items":true}"#);
@@ -239,7 +265,8 @@ mod tests {
         let titled = |schema: &str, name: Option<&Text<'_>>| {
             let (mut w, mut losses) = (Writer::default(), Losses::default());
             let description = Text::from("d");
-            let titles = [("title", name), ("description", name.map(|_| &description))];
+            let titles =
+                [("title", "name", name), ("description", "description", name.map(|_| &description))];
             write_titled(&mut w, schema, titles, "response_format", &mut losses);
             let losses: Vec<_> = losses.iter().map(str::to_owned).collect();
             (String::from_utf8(w.finish()).unwrap(), losses)
@@ -248,7 +275,7 @@ mod tests {
         assert_eq!(titled(r#"{"a": 1}"#, None), (r#"{"a": 1}"#.into(), Vec::new()));
         let whole = (r#"{"title":"n","description":"d","a":1}"#.to_owned(), Vec::new());
         assert_eq!(titled(r#"{"a":1}"#, Some(&name)), whole);
-        let own = (r#"{"description":"d","title":"t"}"#.to_owned(), vec!["response_format.title".to_owned()]);
+        let own = (r#"{"description":"d","title":"t"}"#.to_owned(), vec!["response_format.name".to_owned()]);
         assert_eq!(titled(r#"{"title":"t"}"#, Some(&name)), own);
         assert_eq!(titled("true", Some(&name)).0, "true");
     }

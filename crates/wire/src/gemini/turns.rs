@@ -10,6 +10,7 @@ use super::media::{self, Sayable};
 use super::part::{self, ERROR, OUTPUT, RESPONSE, RESULT};
 use super::signature::UNSIGNED;
 use super::thinking::Family;
+use super::words;
 use crate::json::{Text, Writer};
 use crate::neutral::{
     Block, Content, Extension, Losses, Message, Path, Reasoning, Request, Role, Seal, Source, Target,
@@ -163,11 +164,10 @@ impl<'r, 'a> Conversation<'r, 'a> {
         let said = media::sayable(&block.content, own, self.target.media).is_some();
         if let Some(media) = media::medium(&block.content).filter(|_| said) {
             if media.detail.is_some() {
-                losses.member(block.path, "detail");
+                losses.member(block.path, words::detail(self.client));
             }
             if media.name.is_some() && !own {
-                losses
-                    .member(block.path, if self.client == Dialect::Anthropic { "title" } else { "filename" });
+                losses.member(block.path, words::file_name(self.client));
             }
         }
         or_lost(said, block.path, losses)

@@ -1,7 +1,7 @@
 //! `generationConfig`.
 
-use super::super::schema;
 use super::super::thinking::Config;
+use super::super::{schema, words};
 use super::Top;
 use crate::json::{Text, Writer};
 use crate::neutral::{Cap, Format, Given, Logprobs, Sampling};
@@ -100,15 +100,20 @@ impl Top<'_> {
         if self.key("responseMimeType", field) {
             self.w.string(mime);
         }
-        // It is always obeyed here.
-        let Format::Schema { name, description, schema, strict: _ } = value else { return };
+        let Format::Schema { name, description, schema, strict } = value else { return };
+        let place = words::schema_place(self.client, field);
+        if *strict == Some(false) {
+            // It is always obeyed here.
+            self.losses.field(format!("{place}.strict"));
+        }
         if let Some(native) = schema.native().filter(|_| self.own) {
             if self.key("responseSchema", field) {
                 self.w.raw(native);
             }
         } else if self.key("responseJsonSchema", field) {
-            let titles = [("title", name.as_ref()), ("description", description.as_ref())];
-            schema::write_titled(&mut self.w, schema, titles, field, &mut self.losses);
+            let titles =
+                [("title", "name", name.as_ref()), ("description", "description", description.as_ref())];
+            schema::write_titled(&mut self.w, schema, titles, &place, &mut self.losses);
         }
     }
 

@@ -1,7 +1,9 @@
 //! `tools` and `toolConfig`.
 
+use pointsman_core::Dialect;
+
 use super::super::thinking::Family;
-use super::super::words::MODE;
+use super::super::words::{self, MODE};
 use super::Top;
 use crate::json::{Text, Writer};
 use crate::neutral::{Extension, Given, Losses, Path, Tool, ToolChoice, ToolKind};
@@ -20,11 +22,11 @@ impl Top<'_> {
         if carried.is_empty() || !self.key("tools", "tools") {
             return;
         }
-        let Self { w, losses, .. } = self;
+        let Self { w, losses, client, .. } = self;
         w.array(|w| {
             // A client's own groups stay; functions of others are one group.
             for group in carried.chunk_by(|one, next| !own || group(one) == group(next)) {
-                w.object(|w| write_group(w, group, own, losses));
+                w.object(|w| write_group(w, group, *client, losses));
             }
         });
     }
@@ -132,12 +134,12 @@ const fn group(tool: &Tool<'_>) -> Option<u32> {
     }
 }
 
-fn write_group(w: &mut Writer, group: &[&Tool<'_>], own: bool, losses: &mut Losses) {
+fn write_group(w: &mut Writer, group: &[&Tool<'_>], client: Dialect, losses: &mut Losses) {
     let is_function = |tool: &&&Tool<'_>| !matches!(tool.kind, ToolKind::Server(_));
     if group.iter().any(|tool| is_function(&tool)) {
         w.key("functionDeclarations").array(|w| {
             for tool in group.iter().filter(is_function) {
-                w.object(|w| write_function(w, tool, own, losses));
+                w.object(|w| write_function(w, tool, client, losses));
             }
         });
     }
@@ -148,7 +150,8 @@ fn write_group(w: &mut Writer, group: &[&Tool<'_>], own: bool, losses: &mut Loss
     }
 }
 
-fn write_function(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losses) {
+fn write_function(w: &mut Writer, tool: &Tool<'_>, client: Dialect, losses: &mut Losses) {
+    let own = client == Dialect::Gemini;
     let Tool { name, description, kind, cache, path, rest } = tool;
     w.key("name").text(name);
     if let Some(description) = description {
@@ -165,7 +168,7 @@ fn write_function(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losse
         },
         ToolKind::Custom { format } => {
             if format.is_some() {
-                losses.member(*path, "format");
+                losses.member(*path, words::grammar(client));
             }
             w.key("parametersJsonSchema").raw(FREE_INPUT);
         }

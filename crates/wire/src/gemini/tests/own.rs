@@ -178,6 +178,16 @@ fn one_value_may_stand_where_a_list_is_due() {
 }
 
 #[test]
+fn an_instruction_may_have_a_role() {
+    let body = |role: &str| {
+        json!({ "systemInstruction": { "parts": [{ "text": "x" }], "role": role },
+                "contents": [{ "role": "user", "parts": [{ "text": "y" }] }] })
+    };
+    assert_eq!(round(&body("odd")), (body("odd"), Vec::new()));
+    assert!(round(&body("user")).0["systemInstruction"].get("role").is_none());
+}
+
+#[test]
 fn a_count_may_wrap_its_request() {
     let contents = json!([{ "role": "user", "parts": [{ "text": "y" }] }]);
     let body = json!({ "generateContentRequest": { "model": "models/m", "contents": contents } });
