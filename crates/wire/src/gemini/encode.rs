@@ -57,7 +57,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     let conversation = Conversation::sort(request, target, &mut losses);
     let config = thinking::decide(request, target, &mut losses);
     let family = Family::of(target.model);
-    let w = Writer::with_capacity(conversation.size());
+    let w = Writer::with_capacity(request.room());
     let mut top = Top { w, target, client: *dialect, own, rest, losses };
     top.w.frame(b"{");
     top.generation_config(&[

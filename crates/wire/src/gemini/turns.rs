@@ -23,9 +23,6 @@ const OPENING: &str = "Begin.";
 /// Between two pieces of text that were apart.
 static BREAK: Text<'static> = Text::Escaped("\\n\\n");
 
-/// Room for what is not counted: tools' names, options, braces.
-const OVERHEAD: usize = 4_096;
-
 /// A turn under construction.
 struct Turn<'r, 'a> {
     role: Role,
@@ -179,12 +176,6 @@ impl<'r, 'a> Conversation<'r, 'a> {
             Dialect::Gemini => "thoughtSignature",
             _ => "signature",
         }
-    }
-
-    /// About as many bytes as it takes, written.
-    pub(super) fn size(&self) -> usize {
-        let blocks = self.turns.iter().flat_map(|turn| &turn.blocks).chain(&self.system);
-        blocks.map(|block| size(block)).sum::<usize>() + OVERHEAD
     }
 
     /// Writes `systemInstruction`, if there is one.
@@ -497,18 +488,4 @@ fn or_lost(said: bool, path: Path, losses: &mut Losses) -> bool {
         losses.at(path);
     }
     said
-}
-
-fn size(block: &Block<'_>) -> usize {
-    let own = match &block.content {
-        Content::Text { text, .. } | Content::Refusal(text) => text.byte_len(),
-        Content::ToolResult(result) => result.content.iter().map(size).sum(),
-        Content::Opaque(raw) => raw.len(),
-        content => media::medium(content).map_or(256, |media| match &media.source {
-            Source::Base64(text) | Source::PlainText(text) | Source::Url(text) | Source::File(text) => {
-                text.byte_len()
-            }
-        }),
-    };
-    own + 64
 }

@@ -116,10 +116,10 @@ fn room(block: &Block<'_>) -> usize {
 }
 
 fn tool_room(tool: &Tool<'_>) -> usize {
-    let definition = match tool.kind {
-        ToolKind::Function { schema, .. } => schema,
-        ToolKind::Custom { format } => format,
-        ToolKind::Server(raw) => Some(raw),
+    let definition = match &tool.kind {
+        ToolKind::Function { schema, .. } => schema.as_deref(),
+        ToolKind::Custom { format } => *format,
+        ToolKind::Server(raw) => Some(*raw),
     };
     let description = tool.description.as_ref().map_or(0, Text::byte_len);
     tool.name.byte_len() + description + definition.map_or(0, str::len) + tool.cache.map_or(0, str::len)
