@@ -35,6 +35,7 @@ pub fn decode_answer<'a>(document: &Document<'a>, origin: &Origin<'a>) -> Result
                 blocked = read::get(node, "blockReason").and_then(Node::text);
                 member.keep(Path::Root, &mut answer.rest);
             }
+            name if OWN_MEMBERS.contains(&name) => member.keep(Path::Root, &mut answer.own),
             _ => member.keep(Path::Root, &mut answer.rest),
         }
     }
@@ -114,13 +115,13 @@ fn content<'a>(
     Ok(blocks)
 }
 
-/// Members of an answer that only this dialect has: known by name, as an answer does not say its dialect.
-const OWN_MEMBERS: [&str; 3] = [FEEDBACK, "createTime", "modelStatus"];
+/// Members of an answer that nobody else has a use for.
+const OWN_MEMBERS: [&str; 2] = ["createTime", "modelStatus"];
 
 /// Writes the answer of `:generateContent`.
 #[must_use]
 pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
-    let Answer { id, model, created: _, choices, usage, service_tier, rest } = answer;
+    let Answer { id, model, created: _, choices, usage, service_tier, own, rest } = answer;
     let mut losses = Losses::default();
     let mut w = Writer::with_capacity(1_024);
     w.object(|w| {
@@ -137,10 +138,14 @@ pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
             usage::write(w, usage, tier, |w| turns::write_rest(w, rest, usage::MEMBER));
         }
         write_tail(w, id, model, context);
+        // Known by name, as an answer does not say its dialect.
+        for extension in own.iter().filter(|own| OWN_MEMBERS.contains(&&*own.name.value())) {
+            w.key(&extension.name.value()).raw(extension.raw);
+        }
         for extension in rest {
             let name = extension.name.value();
-            if OWN_MEMBERS.contains(&&*name) && extension.path == Path::Root {
-                w.key(&name).raw(extension.raw);
+            if name == FEEDBACK && extension.path == Path::Root {
+                w.key(FEEDBACK).raw(extension.raw);
             } else if !name.starts_with(usage::MEMBER) {
                 losses.field(extension.place());
             }

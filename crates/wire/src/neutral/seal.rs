@@ -81,7 +81,6 @@ pub fn may_hold_tag(body: &[u8]) -> bool {
     });
     plain || memchr::memmem::find(body, b"\"cG0xL").is_some()
 }
-}
 
 fn parse(text: &str) -> Option<Seal<'static>> {
     let mut parts = text.strip_prefix(TAG)?.splitn(4, '.');

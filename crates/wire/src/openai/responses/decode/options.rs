@@ -36,7 +36,7 @@ fn format<'a>(node: Node<'_, 'a>, rest: &mut Vec<Extension<'a>>) -> Result<Given
             Format::Schema {
                 name: text(&mut members, "name", place)?,
                 description: text(&mut members, "description", place)?,
-                schema: schema.raw(),
+                schema: schema.raw().into(),
                 strict: members.take("strict").and_then(Node::bool),
             }
         }

@@ -34,7 +34,10 @@ fn tool<'a>(node: Node<'_, 'a>, path: Path) -> Result<Tool<'a>, DecodeError> {
         if strict.is_some_and(|strict| strict.bool().is_none()) {
             return Err(DecodeError::wrong(path.member("strict"), "true or false"));
         }
-        ToolKind::Function { schema: schema.map(Node::raw), strict: strict.and_then(Node::bool) }
+        ToolKind::Function {
+            schema: schema.map(|schema| schema.raw().into()),
+            strict: strict.and_then(Node::bool),
+        }
     } else {
         ToolKind::Custom { format: members.take("format").map(Node::raw) }
     };

@@ -49,7 +49,7 @@ impl Encoder<'_> {
                 w.key("description").text(description);
             }
             match kind {
-                ToolKind::Function { schema, strict } => self.function(w, *schema, *strict),
+                ToolKind::Function { schema, strict } => self.function(w, schema.as_deref(), *strict),
                 ToolKind::Custom { format: Some(format) } => {
                     w.key("format");
                     write_format(w, format);
