@@ -314,7 +314,7 @@ fn translated(to: Dialect, chunks: &[&[u8]]) -> Vec<u8> {
 #[test]
 fn a_stream_means_the_same_however_it_is_cut() {
     let whole = wire(&example());
-    for dialect in [Dialect::OpenAiChat, Dialect::Anthropic, Dialect::Gemini, Dialect::Ollama] {
+    for dialect in Dialect::ALL {
         let expected = translated(dialect, &[&whole]);
         for cut in 0..=whole.len() {
             let (before, after) = whole.split_at(cut);

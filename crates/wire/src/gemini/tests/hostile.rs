@@ -44,8 +44,6 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-const CLIENTS: [Dialect; 4] = [Dialect::OpenAiChat, Dialect::Anthropic, Dialect::Gemini, Dialect::Ollama];
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -57,7 +55,7 @@ proptest! {
         let document = Document::read(text.as_bytes()).unwrap();
         let gemini = codec(Dialect::Gemini).unwrap();
         let Ok(request) = gemini.decode_request(&document, Called::default()) else { return Ok(()) };
-        for dialect in CLIENTS {
+        for dialect in Dialect::ALL {
             let target = Target::new(dialect, "provider", "model");
             if let Ok(encoded) = codec(dialect).unwrap().encode_request(&request, &target) {
                 prop_assert!(Document::read(&encoded.body).is_ok(), "{dialect}");
@@ -73,7 +71,7 @@ proptest! {
         let document = Document::read(text.as_bytes()).unwrap();
         let origin = Origin { provider: "google", id: "r" };
         let whole = decode_answer(&document, &origin);
-        for dialect in CLIENTS {
+        for dialect in Dialect::ALL {
             let client = codec(dialect).unwrap();
             if let Ok(answer) = &whole {
                 let encoded = client.encode_answer(answer, &AnswerContext::default());
