@@ -111,6 +111,9 @@ pub struct RequestRecord {
     pub response_bytes: u64,
     /// The answer came from the built-in simulated provider.
     pub simulated: bool,
+    /// What had no place in another dialect, comma separated: fields of the request in the client's words,
+    /// then (`answer.` in front) fields of the provider's answer. `None`: everything was carried.
+    pub dropped: Option<Box<str>>,
     /// Only where the route stores bodies.
     pub bodies: Option<Box<Bodies>>,
 }

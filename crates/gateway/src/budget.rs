@@ -11,25 +11,25 @@ use pointsman_telemetry::Metrics;
 pub(crate) struct ByteLease {
     metrics: Arc<Metrics>,
     bytes: i64,
+    limit: i64,
 }
 
 impl ByteLease {
-    /// An empty share.
-    pub(crate) const fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, bytes: 0 }
+    /// An empty share of a budget of `limit` bytes.
+    pub(crate) fn new(metrics: Arc<Metrics>, limit: usize) -> Self {
+        Self { metrics, bytes: 0, limit: signed(limit) }
     }
 
     /// Whether `bytes` more would fit now; takes nothing.
-    pub(crate) fn fits(&self, bytes: usize, limit: usize) -> bool {
-        let [bytes, limit] = [bytes, limit].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-        self.metrics.body_bytes().load(Ordering::Relaxed).saturating_add(bytes) <= limit
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.metrics.body_bytes().load(Ordering::Relaxed).saturating_add(signed(bytes)) <= self.limit
     }
 
-    /// Takes `bytes` more, or nothing where all shares together would exceed `limit`.
-    pub(crate) fn grow(&mut self, bytes: usize, limit: usize) -> bool {
-        let [bytes, limit] = [bytes, limit].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    /// Takes `bytes` more, or nothing where all shares together would exceed the budget.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        let bytes = signed(bytes);
         let before = self.metrics.body_bytes().fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > limit {
+        if before.saturating_add(bytes) > self.limit {
             self.metrics.body_bytes().fetch_sub(bytes, Ordering::Relaxed);
             return false;
         }
@@ -44,6 +44,10 @@ impl Drop for ByteLease {
     }
 }
 
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,11 +55,11 @@ mod tests {
     #[test]
     fn a_share_comes_back_and_the_limit_holds() {
         let metrics = Arc::new(Metrics::new("test"));
-        let mut first = ByteLease::new(metrics.clone());
-        let mut second = ByteLease::new(metrics.clone());
-        assert!(first.grow(600, 1000));
-        assert!(!second.grow(500, 1000));
-        assert!(second.grow(400, 1000));
+        let mut first = ByteLease::new(metrics.clone(), 1000);
+        let mut second = ByteLease::new(metrics.clone(), 1000);
+        assert!(first.grow(600));
+        assert!(!second.grow(500) && !second.fits(401));
+        assert!(second.fits(400) && second.grow(400));
         drop(first);
         assert_eq!(metrics.body_bytes().load(Ordering::Relaxed), 400);
         drop(second);

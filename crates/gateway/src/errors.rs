@@ -1,8 +1,9 @@
-//! The one place that maps errors to HTTP: status, headers, and the body in the client's format.
+//! The one place that maps errors to HTTP: status, headers, and the body in the client's dialect.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use pointsman_core::{ErrorCode, PublicError, RequestRecord};
+use pointsman_core::{Dialect, ErrorCode, PublicError, RequestRecord};
+use pointsman_wire::convert::codec;
 use pointsman_wire::openai::error::TriedCandidate;
 
 use crate::body::ResponseBody;
@@ -43,7 +44,16 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
 
 /// A whole error response in OpenAI's shape.
 pub(crate) fn response(error: &PublicError, record: Option<&RequestRecord>) -> Response<ResponseBody> {
-    let mut response = json(status(error.code), render(error, record));
+    response_in(Dialect::OpenAiChat, error, record)
+}
+
+/// A whole error response as a client that speaks `dialect` reads it.
+pub(crate) fn response_in(
+    dialect: Dialect,
+    error: &PublicError,
+    record: Option<&RequestRecord>,
+) -> Response<ResponseBody> {
+    let mut response = json(status(error.code), render_in(dialect, error, record));
     if let Some(after) = error.retry_after {
         // Whole seconds, rounded up: a client that comes back a moment early is refused again.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -73,8 +83,13 @@ pub(crate) fn response(error: &PublicError, record: Option<&RequestRecord>) -> R
     response
 }
 
-/// The body of an error, with every attempt so far.
+/// The body of an error in OpenAI's shape, with every attempt so far.
 pub(crate) fn render(error: &PublicError, record: Option<&RequestRecord>) -> Bytes {
+    render_in(Dialect::OpenAiChat, error, record)
+}
+
+/// The body of an error, with every attempt so far.
+pub(crate) fn render_in(dialect: Dialect, error: &PublicError, record: Option<&RequestRecord>) -> Bytes {
     let id = record.map(|record| record.id.to_string()).unwrap_or_default();
     let attempts = record.map(|record| record.attempts.as_slice()).unwrap_or_default();
     let tried: Vec<_> = attempts
@@ -86,7 +101,24 @@ pub(crate) fn render(error: &PublicError, record: Option<&RequestRecord>) -> Byt
             status: attempt.status,
         })
         .collect();
-    pointsman_wire::openai::error::render(error, &id, &tried)
+    match codec(dialect) {
+        Some(codec) => codec.render_error(error, &id, &tried),
+        None => pointsman_wire::openai::error::render(error, &id, &tried),
+    }
+}
+
+/// An error that ends a stream whose head has left. `tried` is the call that it came from.
+pub(crate) fn stream_event(
+    dialect: Dialect,
+    error: &PublicError,
+    record: Option<&RequestRecord>,
+    tried: TriedCandidate<'_>,
+) -> Bytes {
+    let id = record.map(|record| record.id.to_string()).unwrap_or_default();
+    match codec(dialect) {
+        Some(codec) => codec.render_stream_error(error, &id, &[tried]),
+        None => pointsman_wire::openai::error::render_stream_event(error, &id, &[tried]),
+    }
 }
 
 /// A JSON response.

@@ -1,17 +1,15 @@
 //! What a request's head must not leave open: two readings of one request are how requests are smuggled
 //! past a proxy and how one caller is taken for another.
 
-use http::{HeaderName, Request, Version, header};
+use http::{Request, Version, header};
 use pointsman_core::{ErrorCode, PublicError};
 
-/// Credential fields besides `Authorization`.
-const KEY_FIELDS: [HeaderName; 2] =
-    [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+use crate::headers::{KEY_FIELDS, query_keys};
 
 /// Refuses a head that can be read in two ways: RFC 9110 7.2 (`Host`), RFC 9112 6.1 (`Transfer-Encoding`).
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), PublicError> {
     let [mut hosts, mut credentials, mut encodings] = [0_u32; 3];
-    let mut keys = [0_u32; 2];
+    let mut keys = KEY_FIELDS.map(|_| 0_u32);
     for (name, value) in request.headers() {
         if *name == header::HOST {
             hosts += 1;
@@ -33,7 +31,7 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), PublicError> {
     if hosts == 0 && request.version() == Version::HTTP_11 && request.uri().authority().is_none() {
         return Err(invalid("`Host` is missing"));
     }
-    if credentials > 1 || keys.iter().any(|&count| count > 1) {
+    if credentials > 1 || keys.iter().any(|&count| count > 1) || query_keys(request.uri()).nth(1).is_some() {
         return Err(invalid("a credential was sent more than once in the same field; send one"));
     }
     Ok(())
@@ -45,6 +43,8 @@ fn invalid(message: &'static str) -> PublicError {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn verdict(fields: &[(&str, &str)]) -> Result<(), String> {
@@ -62,12 +62,25 @@ mod tests {
         let says = |fields: &[(&str, &str)], part: &str| verdict(fields).unwrap_err().contains(part);
         assert!(says(&[], "missing"));
         assert!(says(&[("host", "a"), ("host", "a")], "`Host`"));
-        for name in ["authorization", "x-api-key", "api-key"] {
+        for name in ["authorization", "x-api-key", "api-key", "x-goog-api-key"] {
             assert!(says(&[("host", "a"), (name, "k"), (name, "k")], "credential"));
         }
         let chunks = ("transfer-encoding", "chunked");
         assert!(says(&[("host", "a"), chunks, chunks], "encoding"));
         assert!(says(&[("host", "a"), ("transfer-encoding", "gzip, chunked")], "encoding"));
+    }
+
+    #[test]
+    fn one_key_in_a_query() {
+        let verdict = |target: &'static str| {
+            let mut request = Request::new(());
+            request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("a"));
+            *request.uri_mut() = http::Uri::from_static(target);
+            check(&request).is_ok()
+        };
+        assert!(verdict("/v1beta/models/m:generateContent?key=a&alt=sse"));
+        assert!(!verdict("/v1beta/models/m:generateContent?key=a&key=b"));
+        assert!(verdict("/v1/files?key=a&key=b"), "no credential is looked for there");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Headers that Pointsman reads, forwards, and answers with.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use pointsman_core::RequestId;
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use pointsman_core::record::TraceContext;
+use pointsman_core::{Dialect, RequestId};
+
+use crate::percent;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-pointsman-request-id");
 pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-pointsman-model");
@@ -11,6 +15,10 @@ pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-pointsman-att
 pub(crate) const COST_USD: HeaderName = HeaderName::from_static("x-pointsman-cost-usd");
 pub(crate) const OVERHEAD_US: HeaderName = HeaderName::from_static("x-pointsman-overhead-us");
 pub(crate) const SIMULATED: HeaderName = HeaderName::from_static("x-pointsman-simulated");
+/// Fields of the request that the provider's dialect has no place for.
+pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-pointsman-dropped");
+/// Nobody counted the tokens.
+pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-pointsman-estimated");
 
 pub(crate) const AGENT: HeaderName = HeaderName::from_static("x-pointsman-agent");
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-pointsman-session");
@@ -35,6 +43,16 @@ const ANSWERED: [&str; 5] =
 /// Families of the same.
 const ANSWERED_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
+/// Credential fields besides `Authorization`, first come first: Anthropic, Azure, Google.
+pub(crate) const KEY_FIELDS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+
+/// Longest list of fields in a header or a record, in bytes.
+const MAX_LISTED_BYTES: usize = 1024;
+
 /// Longest value of a caller's own label (agent, session, tags) that is kept.
 const MAX_LABEL_BYTES: usize = 512;
 
@@ -50,6 +68,21 @@ pub(crate) fn label(headers: &HeaderMap, name: &HeaderName) -> Option<Box<str>> 
     (!text.is_empty() && text.len() <= MAX_LABEL_BYTES).then(|| text.into())
 }
 
+/// Adds names of fields to a list that can stand in a header: separated by commas, `?` for what cannot
+/// stand there, and no further than it may be long.
+pub(crate) fn list<'n>(into: &mut String, names: impl Iterator<Item = String> + 'n) {
+    for name in names {
+        let separator = usize::from(!into.is_empty());
+        if into.len() + separator + name.len() > MAX_LISTED_BYTES {
+            return;
+        }
+        if separator > 0 {
+            into.push(',');
+        }
+        into.extend(name.chars().map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' }));
+    }
+}
+
 /// Copies what may go upstream.
 pub(crate) fn forward(from: &HeaderMap, to: &mut HeaderMap) {
     // Most requests have none of these; a look at each of their few headers is cheaper than look-ups.
@@ -58,6 +91,16 @@ pub(crate) fn forward(from: &HeaderMap, to: &mut HeaderMap) {
         if FORWARDED.contains(name) && (*name != TRACESTATE || trace_context(from).is_some()) {
             to.append(name.clone(), value.clone());
         }
+    }
+}
+
+/// Whether a caller's header means something to a provider that is spoken to in this dialect, where the
+/// client speaks another.
+pub(crate) fn is_for(name: &HeaderName, upstream: Dialect) -> bool {
+    match name.as_str() {
+        "anthropic-beta" | "anthropic-version" => upstream == Dialect::Anthropic,
+        "openai-beta" => matches!(upstream, Dialect::OpenAiChat | Dialect::OpenAiResponses),
+        _ => true,
     }
 }
 
@@ -99,15 +142,28 @@ pub(crate) fn insert_traceparent(headers: &mut HeaderMap, trace: &TraceContext, 
     }
 }
 
-/// The client's credential: `Authorization: Bearer`, else `x-api-key`, else `api-key`.
-pub(crate) fn credential(headers: &HeaderMap) -> Option<&[u8]> {
+/// The client's credential: `Authorization: Bearer`, else one of [`KEY_FIELDS`], else, where Google's
+/// clients may put it, `key` in the query.
+pub(crate) fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u8]>> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let bytes = value.as_bytes();
         let (scheme, rest) = bytes.split_at_checked(7)?;
-        return scheme.eq_ignore_ascii_case(b"bearer ").then(|| rest.trim_ascii());
+        return scheme.eq_ignore_ascii_case(b"bearer ").then(|| Cow::Borrowed(rest.trim_ascii()));
     }
-    let value = headers.get("x-api-key").or_else(|| headers.get("api-key"))?;
-    Some(value.as_bytes().trim_ascii())
+    match KEY_FIELDS.iter().find_map(|name| headers.get(name)) {
+        Some(value) => Some(Cow::Borrowed(value.as_bytes().trim_ascii())),
+        None => match percent::decode(query_keys(uri).next().filter(|key| !key.is_empty())?)? {
+            Cow::Borrowed(key) => Some(Cow::Borrowed(key.as_bytes())),
+            Cow::Owned(key) => Some(Cow::Owned(key.into_bytes())),
+        },
+    }
+}
+
+/// The keys in the query, where they are looked for: the paths of Gemini's API, whose queries go nowhere.
+pub(crate) fn query_keys(uri: &Uri) -> impl Iterator<Item = &str> {
+    let geminis = uri.path().starts_with("/v1beta/") || uri.path().starts_with("/v1/models/");
+    let query = uri.query().filter(|_| geminis).unwrap_or_default();
+    query.split('&').filter_map(|pair| pair.strip_prefix("key="))
 }
 
 #[cfg(test)]
@@ -120,12 +176,34 @@ mod tests {
 
     #[test]
     fn credentials_where_clients_put_them() {
-        assert_eq!(credential(&map(&[("authorization", "Bearer k1")])), Some(&b"k1"[..]));
-        assert_eq!(credential(&map(&[("authorization", "bearer  k1 ")])), Some(&b"k1"[..]));
-        assert_eq!(credential(&map(&[("authorization", "Basic k1"), ("x-api-key", "k2")])), None);
-        assert_eq!(credential(&map(&[("x-api-key", "k2")])), Some(&b"k2"[..]));
-        assert_eq!(credential(&map(&[("api-key", "k3")])), Some(&b"k3"[..]));
-        assert_eq!(credential(&map(&[])), None);
+        let sent = |fields: &[(&'static str, &str)], target: &str| {
+            let (headers, uri) = (map(fields), target.parse().unwrap());
+            credential(&headers, &uri).map(|key| String::from_utf8(key.into_owned()).unwrap())
+        };
+        let header = |fields: &[(&'static str, &str)]| sent(fields, "/v1/messages");
+        assert_eq!(header(&[("authorization", "Bearer k1")]).as_deref(), Some("k1"));
+        assert_eq!(header(&[("authorization", "bearer  k1 ")]).as_deref(), Some("k1"));
+        assert_eq!(header(&[("authorization", "Basic k1"), ("x-api-key", "k2")]), None);
+        assert_eq!(header(&[("x-api-key", "k2"), ("api-key", "k3")]).as_deref(), Some("k2"));
+        assert_eq!(header(&[("api-key", "k3")]).as_deref(), Some("k3"));
+        assert_eq!(header(&[("x-goog-api-key", "k4")]).as_deref(), Some("k4"));
+        assert_eq!(header(&[]), None);
+        let gemini = "/v1beta/models/m:generateContent?alt=sse&key=k%2F5";
+        assert_eq!(sent(&[], gemini).as_deref(), Some("k/5"));
+        assert_eq!(sent(&[("x-goog-api-key", "k4")], gemini).as_deref(), Some("k4"));
+        for elsewhere in ["/v1/messages?key=k5", "/v1/models?key=k5", "/v1beta/models/m:countTokens?key="] {
+            assert_eq!(sent(&[], elsewhere), None, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn lists_of_fields_are_bounded_and_fit_a_header() {
+        let mut text = String::new();
+        list(&mut text, ["seed", "tools[0].\u{e9}\r\na,b"].map(str::to_owned).into_iter());
+        assert_eq!(text, "seed,tools[0].???a?b");
+        list(&mut text, (0..1_000).map(|at| format!("messages[{at}]")));
+        assert!(text.len() <= MAX_LISTED_BYTES && !text.ends_with(','), "{}", text.len());
+        HeaderValue::try_from(text).unwrap();
     }
 
     #[test]

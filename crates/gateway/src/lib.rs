@@ -3,6 +3,7 @@
 //!
 //! [`Gateway`] holds what all requests share; [`Gateway::service`] is what a listener serves.
 
+mod asked;
 mod body;
 mod budget;
 mod errors;
@@ -13,6 +14,7 @@ mod live;
 mod meter;
 mod origin;
 mod passthrough;
+mod percent;
 pub mod pipeline;
 mod realtime;
 mod recorder;
@@ -34,6 +36,7 @@ use pointsman_core::{Clock, Principal, RequestIds};
 use pointsman_resilience::FailureTable;
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Drain;
+use pointsman_transport::guard::Fetcher;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -61,6 +64,8 @@ pub struct Gateway {
     pub(crate) failures: FailureTable,
     /// Whose files and batches are whose; without it there are none.
     pub(crate) objects: OnceLock<Arc<dyn ObjectOwners>>,
+    /// What gets media that clients name by address; without it none are.
+    pub(crate) fetcher: OnceLock<Fetcher>,
     /// Whether the log has already said that a vendor's key was sent to a server without keys.
     pub(crate) warned_of_vendor_key: AtomicBool,
 }
@@ -95,6 +100,7 @@ impl Gateway {
             leftovers: TaskTracker::new(),
             failures: FailureTable::default(),
             objects: OnceLock::new(),
+            fetcher: OnceLock::new(),
             warned_of_vendor_key: AtomicBool::new(false),
         })
     }
@@ -102,6 +108,12 @@ impl Gateway {
     /// Serves files and batches, whose owners are kept here. The first call counts.
     pub fn keep_objects(&self, owners: Arc<dyn ObjectOwners>) {
         let _ = self.objects.set(owners);
+    }
+
+    /// Gets media that clients name by address, for routes that allow it, through `fetcher`. The first call
+    /// counts.
+    pub fn fetch_media(&self, fetcher: Fetcher) {
+        let _ = self.fetcher.set(fetcher);
     }
 
     /// The service for one connection, whose far end is `peer`.

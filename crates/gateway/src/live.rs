@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use pointsman_config::Deployment;
+use pointsman_providers::{catalogue, vendor};
 use pointsman_telemetry::{DeploymentMetrics, Metrics};
 
 /// The series of models that nobody but a caller knows.
@@ -17,6 +18,8 @@ pub(crate) struct Live {
     pub(crate) model_header: HeaderValue,
     pub(crate) provider_header: HeaderValue,
     pub(crate) metrics: Arc<DeploymentMetrics>,
+    /// The most tokens that its model can write, where known.
+    pub(crate) max_output: Option<u64>,
 }
 
 impl Live {
@@ -30,8 +33,14 @@ impl Live {
             ),
             model_header: header(&deployment.key.model),
             provider_header: header(&deployment.key.provider),
+            max_output: max_output(deployment),
         })
     }
+}
+
+fn max_output(deployment: &Deployment) -> Option<u64> {
+    let vendor = vendor(deployment.provider.vendor?)?;
+    catalogue().find_for(vendor, &deployment.key.model)?.max_output.map(u64::from)
 }
 
 /// Names may hold what headers cannot: such characters are shown as `?`.

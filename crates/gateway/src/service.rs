@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::Service;
-use pointsman_core::{ErrorCode, Operation, PublicError};
+use pointsman_core::{Dialect, ErrorCode, Operation, PublicError};
 
 use crate::Gateway;
+use crate::asked::{Asked, gemini_method};
 use crate::body::ResponseBody;
 use crate::{errors, framing, handlers, passthrough, pipeline, realtime};
 
@@ -59,7 +60,12 @@ impl Future for Handling {
 /// What a path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint<'a> {
+    /// Of OpenAI's API.
     Operation(Operation),
+    /// A chat, or a count of its tokens, in another dialect.
+    Other(Dialect, Operation),
+    /// The same in Gemini's: what follows `/models/`.
+    Gemini(&'a str),
     Models,
     Model(&'a str),
     Home,
@@ -83,16 +89,41 @@ impl<'a> Endpoint<'a> {
             "/v1/images/edits" => Self::Operation(Operation::ImageEdit),
             "/v1/images/variations" => Self::Operation(Operation::ImageVariation),
             "/v1/realtime" => Self::Operation(Operation::Realtime),
+            "/v1/messages" => Self::Other(Dialect::Anthropic, Operation::Chat),
+            "/v1/messages/count_tokens" => Self::Other(Dialect::Anthropic, Operation::TokenCount),
+            "/v1/responses" => Self::Other(Dialect::OpenAiResponses, Operation::Chat),
+            "/v1/responses/input_tokens" => Self::Other(Dialect::OpenAiResponses, Operation::TokenCount),
+            "/api/chat" => Self::Other(Dialect::Ollama, Operation::Chat),
             "/v1/models" => Self::Models,
             "/" => Self::Home,
             "/livez" => Self::Live,
             "/readyz" => Self::Ready,
             _ if is_below(path, "/v1/files") => Self::Operation(Operation::Files),
             _ if is_below(path, "/v1/batches") => Self::Operation(Operation::Batches),
-            _ => match path.strip_prefix("/v1/models/") {
-                Some(id) if !id.is_empty() => Self::Model(id),
+            _ => match (path.strip_prefix("/v1/models/"), path.strip_prefix("/v1beta/models/")) {
+                (Some(id), _) | (_, Some(id)) if gemini_method(id).is_some() => Self::Gemini(id),
+                (Some(id), _) if !id.is_empty() => Self::Model(id),
                 _ => Self::Unknown,
             },
+        }
+    }
+
+    /// What its clients speak.
+    const fn dialect(self) -> Dialect {
+        match self {
+            Self::Other(dialect, _) => dialect,
+            Self::Gemini(_) => Dialect::Gemini,
+            _ => Dialect::OpenAiChat,
+        }
+    }
+
+    /// The call that goes through the pipeline, if it is one.
+    fn asked(self, query: Option<&str>) -> Option<Asked> {
+        match self {
+            Self::Operation(operation) if operation.is_text() => Some(Asked::openai(operation)),
+            Self::Other(dialect, operation) => Some(Asked::in_body(operation, dialect)),
+            Self::Gemini(path) => Asked::gemini(path, query),
+            _ => None,
         }
     }
 
@@ -100,7 +131,7 @@ impl<'a> Endpoint<'a> {
         match self {
             Self::Operation(Operation::Files | Operation::Batches) => true,
             Self::Operation(Operation::Realtime) => *method == Method::GET,
-            Self::Operation(_) => *method == Method::POST,
+            Self::Operation(_) | Self::Other(..) | Self::Gemini(_) => *method == Method::POST,
             Self::Unknown => true,
             _ => *method == Method::GET || *method == Method::HEAD,
         }
@@ -117,18 +148,18 @@ fn is_below(path: &str, base: &str) -> bool {
 }
 
 async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>) -> Response<ResponseBody> {
+    let endpoint = Endpoint::of(request.uri().path());
     if let Err(error) = framing::check(&request) {
         gateway.metrics.refused(error.code);
-        return errors::response(&error, None);
+        return errors::response_in(endpoint.dialect(), &error, None);
     }
-    let endpoint = Endpoint::of(request.uri().path());
     if !endpoint.allows(request.method()) {
         return method_not_allowed(endpoint, request.method());
     }
+    if let Some(asked) = endpoint.asked(request.uri().query()) {
+        return pipeline::run(&gateway, peer, asked, request).await;
+    }
     match endpoint {
-        Endpoint::Operation(operation) if operation.is_text() => {
-            pipeline::run(&gateway, peer, operation, request).await
-        }
         Endpoint::Operation(Operation::Realtime) => Box::pin(realtime::run(gateway, peer, request)).await,
         // Boxed: these are few, and their future would make everybody's larger.
         Endpoint::Operation(operation) => Box::pin(passthrough::run(gateway, peer, operation, request)).await,
@@ -143,18 +174,21 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         Endpoint::Unknown if passthrough::generic::may_pass(&gateway.world.load(), request.uri().path()) => {
             Box::pin(passthrough::generic::run(gateway, peer, request)).await
         }
-        Endpoint::Unknown => handlers::unknown::not_found(&request.into_parts().0),
+        Endpoint::Unknown | Endpoint::Other(..) | Endpoint::Gemini(_) => {
+            handlers::unknown::not_found(&request.into_parts().0)
+        }
     }
 }
 
 fn method_not_allowed(endpoint: Endpoint<'_>, method: &Method) -> Response<ResponseBody> {
     let allow = match endpoint {
         Endpoint::Operation(Operation::Realtime) => "GET",
-        Endpoint::Operation(_) => "POST",
+        Endpoint::Operation(_) | Endpoint::Other(..) | Endpoint::Gemini(_) => "POST",
         _ => "GET, HEAD",
     };
     let message = format!("{method} is not for this path; use {allow}");
-    let mut response = errors::response(&PublicError::new(ErrorCode::MethodNotAllowed, message), None);
+    let error = PublicError::new(ErrorCode::MethodNotAllowed, message);
+    let mut response = errors::response_in(endpoint.dialect(), &error, None);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }

@@ -11,16 +11,21 @@ use pointsman_core::{
     AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, Phase, PublicError, RequestId, RequestRecord,
     Usage, UsageSource,
 };
+use pointsman_wire::neutral::Losses;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::budget::ByteLease;
+use crate::headers;
 use crate::live::Live;
 use crate::meter::{Meter, micros};
 use crate::passthrough::exchange::cost_is_known;
 use crate::pipeline::attempt::CHARS_PER_TOKEN;
 use crate::recorder::RecordPermit;
+
+/// What stands before fields of the answer where fields of the request stand too.
+const ANSWER: &str = "answer.";
 
 /// The accounts of one request. Whoever owns it at the end settles by dropping it.
 pub(crate) struct Settlement {
@@ -72,6 +77,7 @@ impl Settlement {
             request_bytes: 0,
             response_bytes: 0,
             simulated: false,
+            dropped: None,
             bodies: None,
         });
         Self {
@@ -207,6 +213,28 @@ impl Settlement {
     /// What the gateway keeps with `deployment`.
     pub(crate) fn live<'a>(&self, deployment: &'a Deployment) -> Option<&'a Live> {
         Live::of(deployment, &self.gateway.metrics)
+    }
+
+    /// What the request to the present candidate does not carry; of earlier candidates nothing is kept.
+    pub(crate) fn lost_in_request(&mut self, losses: &Losses) {
+        self.update(|record| record.dropped = None);
+        self.lost("", losses);
+    }
+
+    /// What the client's answer does not carry of the provider's.
+    pub(crate) fn lost_in_answer(&mut self, losses: &Losses) {
+        self.lost(ANSWER, losses);
+    }
+
+    fn lost(&mut self, side: &str, losses: &Losses) {
+        if losses.is_empty() {
+            return;
+        }
+        self.update(|record| {
+            let mut listed = record.dropped.take().map(String::from).unwrap_or_default();
+            headers::list(&mut listed, losses.iter().map(|field| format!("{side}{field}")));
+            record.dropped = Some(listed.into());
+        });
     }
 
     /// Keeps the bodies with the row.

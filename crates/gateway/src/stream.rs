@@ -1,5 +1,5 @@
 //! A stream from its first byte to its last: held until it has something to show, then driven by the
-//! client's own reading. Frames pass untouched while an observer reads along.
+//! client's own reading. Frames pass untouched while an observer reads along, or are converted.
 
 use std::future::Future;
 use std::mem;
@@ -16,13 +16,17 @@ use pointsman_config::{Deployment, OnDisconnect};
 use pointsman_core::{ErrorCode, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::{ExchangeError, UpstreamBody};
-use pointsman_wire::openai::error::{TriedCandidate, render_stream_event};
-use pointsman_wire::openai::stream::{Observed, StreamObserver, StreamRules};
+use pointsman_wire::convert::Relay;
+use pointsman_wire::openai::error::TriedCandidate;
+use pointsman_wire::openai::stream::{Observed, StreamFault};
 use tokio::time::{Instant, Sleep, timeout_at};
 
+use crate::errors;
 use crate::pipeline::attempt::{self, Failure, broken, is_malformed, timed_out};
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::read::Encoding;
+use crate::pipeline::refusal::{blamed, error_info, not_a_stream};
+use crate::pipeline::translate::{self, streams_lines};
 
 /// Bytes that are held before the commit point; a stream that is longer by then is shown as it is.
 const MAX_HELD_BYTES: usize = 256 * 1024;
@@ -31,15 +35,13 @@ const MAX_STORED_BYTES: usize = 1024 * 1024;
 /// How long the HTTP answer may go on after `[DONE]`: its end mostly comes in the same packet, and then
 /// the connection can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(200);
-/// The end of an OpenAI stream.
-const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// A stream that has something to show, or has already ended well.
 pub(crate) struct StreamStart {
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) headers: HeaderMap,
     body: UpstreamBody,
-    observer: StreamObserver,
+    relay: Relay,
     held: Vec<Bytes>,
     ended: bool,
     status: u16,
@@ -55,18 +57,18 @@ pub(crate) async fn open(
     answered: Instant,
     strip_usage: bool,
 ) -> Result<Box<StreamStart>, Failure> {
-    if !is_event_stream(response.headers()) {
-        return Err(attempt::not_a_stream(dispatch, deployment, response).await);
+    if !is_stream(response.headers(), streams_lines(dispatch.speech.upstream)) {
+        return Err(not_a_stream(dispatch, deployment, response).await);
     }
     let (head, body) = response.into_parts();
     check_encoding(&head.headers)?;
     let timeouts = dispatch.timeouts(deployment);
-    let rules = StreamRules { operation: dispatch.operation, strip_usage };
+    let relay = translate::relay(dispatch, deployment, strip_usage)?;
     let mut start = Box::new(StreamStart {
         deployment: deployment.clone(),
         headers: head.headers,
         body,
-        observer: StreamObserver::new(rules).expecting(dispatch.choices),
+        relay,
         held: Vec::new(),
         ended: false,
         status: head.status.as_u16(),
@@ -84,9 +86,11 @@ pub(crate) async fn open(
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether this is a stream of events, or of lines.
+fn is_stream(headers: &HeaderMap, lines: bool) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|text| text.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+    let content_type = content_type.map(|text| text.trim_start().to_ascii_lowercase()).unwrap_or_default();
+    if lines { content_type.contains("json") } else { content_type.starts_with("text/event-stream") }
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
@@ -102,29 +106,28 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
 async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
     let mut held_bytes = 0;
     let settled = |observed: &Observed| observed.committed || observed.done;
-    while !settled(start.observer.observed()) && held_bytes <= MAX_HELD_BYTES {
+    while !settled(start.relay.observed()) && held_bytes <= MAX_HELD_BYTES {
         let before = start.held.len();
         match start.body.frame().await {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { continue };
-                let pushed = start.observer.push(chunk, &mut start.held);
-                if let Some(failure) = error_inside(start.observer.observed(), &start.deployment) {
+                let pushed = start.relay.push(chunk, &mut start.held);
+                if let Some(failure) = error_inside(start.relay.observed(), &start.deployment) {
                     return Err(failure);
                 }
-                pushed.map_err(|fault| {
-                    Failure::new(Outcome::Malformed, "the stream could not be understood").because(fault)
-                })?;
+                pushed.map_err(|fault| misunderstood(&fault))?;
             }
             Some(Err(error)) => {
                 let malformed = is_malformed(&error);
                 return Err(broken(malformed, "the stream broke off before its first token").because(error));
             }
             None => {
-                start.observer.finish(&mut start.held);
-                if let Some(failure) = error_inside(start.observer.observed(), &start.deployment) {
+                let finished = start.relay.finish(&mut start.held);
+                if let Some(failure) = error_inside(start.relay.observed(), &start.deployment) {
                     return Err(failure);
                 }
-                if !start.observer.observed().complete() {
+                finished.map_err(|fault| misunderstood(&fault))?;
+                if !start.relay.observed().complete() {
                     return Err(Failure::new(Outcome::Reset, "the stream ended before its first token"));
                 }
                 start.ended = true;
@@ -138,8 +141,12 @@ async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
 
 fn error_inside(observed: &Observed, deployment: &Deployment) -> Option<Failure> {
     let error = observed.error.as_ref()?;
-    let outcome = classify_body_error(&attempt::error_info(error));
-    Some(attempt::blamed(outcome, None, error, deployment))
+    let outcome = classify_body_error(&error_info(error));
+    Some(blamed(outcome, None, error, deployment))
+}
+
+fn misunderstood(fault: &StreamFault) -> Failure {
+    Failure::new(Outcome::Malformed, "the stream could not be understood").because(fault)
 }
 
 /// Drives a committed stream. Owns the request's accounts: dropping it settles them.
@@ -175,7 +182,7 @@ impl StreamDriver {
         let mut start = start;
         let mut dispatch = dispatch;
         let now = dispatch.gateway.clock.now();
-        let pause = if start.observer.observed().done { AFTER_DONE } else { start.between_chunks };
+        let pause = if start.relay.observed().done { AFTER_DONE } else { start.between_chunks };
         let first_limit = (now + pause).min(dispatch.deadline.instant());
         let stored = dispatch.route.store_bodies.then(Vec::new);
         dispatch.settlement.meter.pause(now);
@@ -249,40 +256,45 @@ impl Inner {
         match frame {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { return };
-                let was_done = self.start.observer.observed().done;
-                let pushed = self.start.observer.push(chunk, out);
+                let was_done = self.start.relay.observed().done;
+                let pushed = self.start.relay.push(chunk, out);
                 if was_done {
                     // What follows the end of the answer cannot undo it.
                     return;
                 }
-                if self.start.observer.observed().done {
+                if self.start.relay.observed().done {
                     self.timer.as_mut().reset(self.last_chunk + AFTER_DONE);
                 }
-                if let Some(failure) = error_inside(self.start.observer.observed(), &self.start.deployment) {
+                if let Some(failure) = error_inside(self.start.relay.observed(), &self.start.deployment) {
                     self.interrupt(&failure, out);
                 } else if let Err(fault) = pushed {
-                    let failure = Failure::new(Outcome::Malformed, "the stream could not be understood");
-                    self.interrupt(&failure.because(fault), out);
+                    self.interrupt(&misunderstood(&fault), out);
                 }
             }
-            Some(Err(error)) if !self.start.observer.observed().complete() => {
+            Some(Err(error)) if !self.start.relay.observed().complete() => {
                 let failure = broken(is_malformed(&error), "the stream broke off").because(error);
                 self.interrupt(&failure, out);
             }
             // A connection that breaks after the end of the answer is no loss.
             Some(Err(_)) | None => {
-                self.start.observer.finish(out);
-                self.end_of_upstream(out);
+                let finished = self.start.relay.finish(out);
+                if let Some(failure) = error_inside(self.start.relay.observed(), &self.start.deployment) {
+                    self.interrupt(&failure, out);
+                } else if let Err(fault) = finished {
+                    self.interrupt(&misunderstood(&fault), out);
+                } else {
+                    self.end_of_upstream(out);
+                }
             }
         }
     }
 
     /// The upstream has ended: well, if the answer is whole; else the client is told.
     fn end_of_upstream(&mut self, out: &mut Vec<Bytes>) {
-        let observed = self.start.observer.observed();
+        let observed = self.start.relay.observed();
         if observed.complete() {
             if !observed.done {
-                out.push(Bytes::from_static(DONE));
+                self.start.relay.conclude(out);
             }
             self.state = State::Ended(Outcome::Success);
         } else {
@@ -293,21 +305,29 @@ impl Inner {
         }
     }
 
-    /// Ends the stream with an error event, and without `[DONE]`: a cut answer must not look whole.
+    /// Ends the stream with an error in the client's dialect, and without its usual end: a cut answer must
+    /// not look whole.
     fn interrupt(&mut self, failure: &Failure, out: &mut Vec<Bytes>) {
         let key = &self.start.deployment.key;
         tracing::debug!(deployment = %key, outcome = failure.outcome.as_str(), detail = failure.detail.as_deref(),
             "stream interrupted");
         self.detail = Some(failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into()));
         let error = PublicError::new(ErrorCode::StreamInterrupted, format!("{key}: {}", failure.public));
-        let id = self.dispatch.settlement.record().map(|record| record.id.to_string()).unwrap_or_default();
         let tried = TriedCandidate {
             provider: &key.provider,
             model: &key.model,
             outcome: failure.outcome.as_str(),
             status: Some(self.start.status),
         };
-        out.push(render_stream_event(&error, &id, &[tried]));
+        let (asked, record) = (&self.dispatch.asked, self.dispatch.settlement.record());
+        out.push(if asked.json_array {
+            // Valid JSON to its last byte, so that a client's parser comes as far as the error.
+            let begun = self.response_bytes > 0 || !out.is_empty();
+            let before: &[u8] = if begun { b",\n" } else { b"[" };
+            [before, &errors::render_in(asked.dialect, &error, record), b"]"].concat().into()
+        } else {
+            errors::stream_event(asked.dialect, &error, record, tried)
+        });
         self.state = State::Ended(failure.outcome);
     }
 
@@ -316,7 +336,7 @@ impl Inner {
         if self.timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        if self.start.observer.observed().done {
+        if self.start.relay.observed().done {
             // The client has all of it; an upstream that does not hang up is no reason to keep it waiting.
             self.state = State::Ended(Outcome::Success);
             return Poll::Ready(());
@@ -357,7 +377,7 @@ impl Inner {
 
     /// Tokens so far: reported, else counted from the deltas that went by.
     fn usage(&self) -> Usage {
-        let observed = self.start.observer.observed();
+        let observed = self.start.relay.observed();
         observed.usage.unwrap_or_else(|| Usage {
             input: attempt::estimated_input(&self.dispatch),
             output: observed.content_deltas,
@@ -383,7 +403,7 @@ impl Inner {
 
     fn settle(&mut self) {
         let now = self.dispatch.gateway.clock.now();
-        let done = self.start.observer.observed().done;
+        let done = self.start.relay.observed().done;
         // How the provider did.
         let attempt = match self.state {
             State::Reading if done => Outcome::Success,
@@ -398,6 +418,7 @@ impl Inner {
         };
         let usage = self.usage();
         let settlement = &mut self.dispatch.settlement;
+        settlement.lost_in_answer(&self.start.relay.losses());
         settlement.end_attempt(attempt, usage, self.detail.take(), now);
         let response_bytes = self.response_bytes;
         settlement.update(|record| {
@@ -421,7 +442,7 @@ impl Drop for StreamDriver {
     fn drop(&mut self) {
         // Taken already where the stream came to its end.
         let Some(inner) = self.0.take() else { return };
-        let reading = inner.state == State::Reading && !inner.start.observer.observed().done;
+        let reading = inner.state == State::Reading && !inner.start.relay.observed().done;
         let finish = reading && inner.dispatch.route.on_disconnect == OnDisconnect::Finish;
         if finish && let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let leftovers = inner.dispatch.gateway.leftovers.clone();

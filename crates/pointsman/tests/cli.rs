@@ -583,3 +583,4 @@ fn record(n: u64, provider: &str, model: &str, cost: Option<Money>, key: Option<
         bodies: None,
     }
 }
+        dropped: None,

@@ -89,6 +89,7 @@ pub fn record(n: u64) -> RequestRecord {
         request_bytes: 1_024,
         response_bytes: 800,
         simulated: false,
+        dropped: Some("seed,answer.logprobs".into()),
         bodies: None,
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const REQUEST_COLUMNS: &str = "id, started_us, organisation, project,
      input_audio_tokens, output_audio_tokens, usage_source, \
      cost_input, cost_cached_input, cost_cache_write, cost_output, cost_reasoning, cost_other, \
      price_version, config_generation, status, outcome, timeout_phase, error, duration_us, first_token_us, \
-     overhead_us, request_bytes, response_bytes, simulated";
+     overhead_us, request_bytes, response_bytes, simulated, dropped";
 
 /// In the order in which [`bind_attempt`] binds, and `load.rs` reads.
 pub(crate) const ATTEMPT_COLUMNS: &str = "request_id, n, provider, model, outcome, timeout_phase, retry_after_ms, status, \
@@ -113,7 +113,8 @@ fn bind_request(statement: &mut Statement<'_>, record: &RequestRecord) -> rusqli
     row.count(record.overhead_us)?;
     row.count(record.request_bytes)?;
     row.count(record.response_bytes)?;
-    row.put(record.simulated)
+    row.put(record.simulated)?;
+    row.put(record.dropped.as_deref())
 }
 
 fn bind_attempt(

@@ -91,6 +91,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
         request_bytes: row.count()?,
         response_bytes: row.count()?,
         simulated: row.take()?,
+        dropped: row.text()?,
         bodies: None,
     })
 }

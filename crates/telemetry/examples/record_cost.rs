@@ -105,6 +105,7 @@ fn record(n: u64) -> RequestRecord {
         request_bytes: 1_024,
         response_bytes: 800,
         simulated: false,
+        dropped: None,
         bodies: None,
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn record() -> RequestRecord {
         request_bytes: 1_024,
         response_bytes: 800,
         simulated: false,
+        dropped: None,
         bodies: None,
     }
 }

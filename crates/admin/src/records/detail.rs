@@ -75,6 +75,8 @@ pub(crate) struct RequestDetail {
     response_bytes: u64,
     /// Answered by the simulated provider.
     simulated: bool,
+    /// What had no place in another dialect, comma separated; fields of the answer begin with `answer.`.
+    dropped: Option<String>,
     /// Whether the bodies are kept in the store.
     bodies_kept: bool,
 }
@@ -192,6 +194,7 @@ impl From<&RequestRecord> for RequestDetail {
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             simulated: record.simulated,
+            dropped: header(&record.dropped),
             bodies_kept: record.bodies.is_some(),
         }
     }

@@ -59,6 +59,10 @@ pub struct RouteOptions {
     pub retry: RetryPolicy,
     /// Paths that no handler serves and that go to the route's providers.
     pub pass_through: Box<[PathRule]>,
+    /// Whether a field that the provider's dialect has no place for is an error instead of being left out.
+    pub strict: bool,
+    /// Whether media that clients name by address are fetched for providers that only take their bytes.
+    pub fetch_media: bool,
 }
 
 impl Default for RouteOptions {
@@ -70,6 +74,8 @@ impl Default for RouteOptions {
             timeouts: TimeoutOverrides::default(),
             retry: RetryPolicy::default(),
             pass_through: Box::default(),
+            strict: false,
+            fetch_media: false,
         }
     }
 }

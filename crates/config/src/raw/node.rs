@@ -12,7 +12,8 @@ use crate::yaml::{Entry, Node, Place, Spanned, Value};
 
 /// The keys that make a node; exactly one of them must be there.
 const NODE_KEYS: [&str; 4] = ["model", "route", "first", "split"];
-const OPTION_KEYS: [&str; 5] = ["on_disconnect", "store_bodies", "timeouts", "retry", "pass_through"];
+const OPTION_KEYS: [&str; 7] =
+    ["on_disconnect", "store_bodies", "timeouts", "retry", "pass_through", "strict", "fetch_media"];
 const NODE_HINT: &str = "a node is a name, or has exactly one of `model`, `route`, `first` and `split`";
 
 /// Declares an enum whose variants are words.
@@ -67,6 +68,10 @@ section! {
         retry: Option<Retry>,
         /// Paths that no handler serves and that go to the route's providers.
         pass_through: Option<Vec<PathRule>>,
+        /// Whether a field that the provider's dialect has no place for is an error instead of being left out.
+        strict: Option<bool>,
+        /// Whether media that clients name by address are fetched for providers that only take their bytes.
+        fetch_media: Option<bool>,
     }
 }
 

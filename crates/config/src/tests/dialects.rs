@@ -60,3 +60,16 @@ fn an_api_version_is_azures() {
         .errors("providers: { a: { kind: azure, base_url: 'https://a.test', api_version: 'x y' } }");
     assert!(errors.contains("`x y` is no version of Azure's API"), "{errors}");
 }
+
+#[test]
+fn losses_and_fetches_are_a_routes_choice() {
+    let snapshot =
+        World::new(&[]).sound("routes: { r: { model: sim/x, strict: true, fetch_media: true }, s: sim/x }");
+    let chosen: Vec<_> = snapshot.routes.iter().map(|route| (route.strict, route.fetch_media)).collect();
+    assert_eq!(chosen, [(true, true), (false, false)]);
+    assert!(!snapshot.route(None).strict && !snapshot.route(None).fetch_media);
+    let errors = World::new(&[]).errors("routes: { r: { first: [{ model: sim/x, strict: true }] } }");
+    assert!(errors.contains("`strict` is an option of the route as a whole"), "{errors}");
+    let errors = World::new(&[]).errors("routes: { r: { model: sim/x, fetch_media: sometimes } }");
+    assert!(errors.contains("fetch_media") || errors.contains("true or false"), "{errors}");
+}

@@ -42,7 +42,7 @@ impl Checker<'_> {
                 self.cx.fail_hint(
                     path.place,
                     message,
-                    "write for example `/v1/responses/*` or `/v1/vector_stores/**`",
+                    "write for example `/v1/conversations/*` or `/v1/vector_stores/**`",
                 )
             },
             Some,

@@ -35,6 +35,8 @@ impl Checker<'_> {
             timeouts,
             retry,
             pass_through: self.path_rules(raw.pass_through.as_deref().unwrap_or_default()),
+            strict: raw.strict.unwrap_or(defaults.strict),
+            fetch_media: raw.fetch_media.unwrap_or(defaults.fetch_media),
         })
     }
 

@@ -1,8 +1,9 @@
 //! Paths that do not exist: which one was meant is nearly always clear from the end of it.
 
 use http::{Response, header, request};
-use pointsman_core::{ErrorCode, PublicError};
+use pointsman_core::{Dialect, ErrorCode, PublicError};
 
+use crate::asked::gemini_method;
 use crate::body::ResponseBody;
 use crate::errors;
 
@@ -22,12 +23,34 @@ const PATHS: [&str; 13] = [
     "/v1/audio/translations",
     "/v1/realtime",
 ];
+/// Those of other dialects: what they end in, what they are, what base URL their clients want, and who reads
+/// the error. Only prefixes that people leave out or double are taken away: other APIs have such ends too.
+const OTHERS: [(&str, &str, &str, Dialect); 5] = [
+    ("/messages/count_tokens", "/v1/messages/count_tokens", "", Dialect::Anthropic),
+    ("/messages", "/v1/messages", "", Dialect::Anthropic),
+    ("/responses/input_tokens", "/v1/responses/input_tokens", "/v1", Dialect::OpenAiResponses),
+    ("/responses", "/v1/responses", "/v1", Dialect::OpenAiResponses),
+    ("/api/chat", "/api/chat", "", Dialect::Ollama),
+];
+/// What may stand before these ends.
+const PREFIXES: [&str; 7] = ["", "/v1", "/v1/v1", "/api", "/api/v1", "/anthropic", "/anthropic/v1"];
+/// What is told of Gemini's paths.
+const GEMINI: &str = "/v1beta/models/{model}:";
 /// How much of a wrong path an error repeats, in characters.
 const MAX_ECHO: usize = 120;
 
+/// A path that was meant.
+#[derive(Debug, PartialEq, Eq)]
+struct Meant {
+    path: String,
+    base: &'static str,
+    dialect: Dialect,
+}
+
 /// A 404 with the right URL.
 pub(crate) fn not_found(head: &request::Parts) -> Response<ResponseBody> {
-    errors::response(&error(head), None)
+    let dialect = meant(head.uri.path()).map_or(Dialect::OpenAiChat, |meant| meant.dialect);
+    errors::response_in(dialect, &error(head), None)
 }
 
 /// Why there is no such path, and which one was meant.
@@ -37,8 +60,8 @@ pub(crate) fn error(head: &request::Parts) -> PublicError {
     let host =
         head.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1:4180");
     let message = match meant(path) {
-        Some(right) => format!(
-            "there is no {shown}; the URL is http://{host}{right}: give clients the base URL http://{host}/v1"
+        Some(Meant { path, base, .. }) => format!(
+            "there is no {shown}; the URL is http://{host}{path}: give clients the base URL http://{host}{base}"
         ),
         None => format!(
             "there is no {shown}; this server has {}: give clients the base URL http://{host}/v1",
@@ -49,22 +72,34 @@ pub(crate) fn error(head: &request::Parts) -> PublicError {
 }
 
 /// The path that was meant, by its last segments: prefixes are doubled, left out, or another server's.
-fn meant(path: &str) -> Option<&'static str> {
-    let trimmed = path.trim_end_matches('/').to_ascii_lowercase();
-    let trimmed = trimmed.replace("//", "/");
-    PATHS.into_iter().find(|right| {
-        let tail = right.trim_start_matches("/v1");
-        trimmed.ends_with(tail)
-    })
+fn meant(path: &str) -> Option<Meant> {
+    let trimmed = path.trim_end_matches('/').replace("//", "/");
+    let name = trimmed.rsplit_once('/').map_or("", |(_, name)| name);
+    if gemini_method(name).is_some() {
+        let method = name.rsplit_once(':').map_or("", |(_, method)| method);
+        return Some(Meant { path: format!("{GEMINI}{method}"), base: "", dialect: Dialect::Gemini });
+    }
+    let trimmed = trimmed.to_ascii_lowercase();
+    let other = OTHERS
+        .into_iter()
+        .find(|(tail, ..)| trimmed.strip_suffix(tail).is_some_and(|prefix| PREFIXES.contains(&prefix)));
+    if let Some((_, path, base, dialect)) = other {
+        return Some(Meant { path: path.to_owned(), base, dialect });
+    }
+    let right = PATHS.into_iter().find(|right| trimmed.ends_with(right.trim_start_matches("/v1")))?;
+    Some(Meant { path: right.to_owned(), base: "/v1", dialect: Dialect::OpenAiChat })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn path(wrong: &str) -> Option<String> {
+        meant(wrong).map(|meant| meant.path)
+    }
+
     #[test]
     fn the_right_path_is_told_from_the_end_of_the_wrong_one() {
-        let chat = Some("/v1/chat/completions");
         for wrong in [
             "/chat/completions",
             "/v1/v1/chat/completions",
@@ -74,12 +109,30 @@ mod tests {
             "/openai/deployments/x/chat/completions",
             "/V1/Chat/Completions",
         ] {
-            assert_eq!(meant(wrong), chat, "{wrong}");
+            assert_eq!(path(wrong).as_deref(), Some("/v1/chat/completions"), "{wrong}");
         }
-        assert_eq!(meant("/completions"), Some("/v1/completions"));
-        assert_eq!(meant("/models"), Some("/v1/models"));
-        assert_eq!(meant("/embeddings"), Some("/v1/embeddings"));
-        assert_eq!(meant("/v1/images"), None);
-        assert_eq!(meant("/favicon.ico"), None);
+        assert_eq!(path("/completions").as_deref(), Some("/v1/completions"));
+        assert_eq!(path("/models").as_deref(), Some("/v1/models"));
+        assert_eq!(path("/embeddings").as_deref(), Some("/v1/embeddings"));
+        assert_eq!(path("/v1/images"), None);
+        assert_eq!(path("/favicon.ico"), None);
+    }
+
+    #[test]
+    fn paths_of_other_dialects_come_with_their_clients_base_url() {
+        for (wrong, right, base, dialect) in [
+            ("/v1/v1/messages", "/v1/messages", "", Dialect::Anthropic),
+            ("/messages/count_tokens", "/v1/messages/count_tokens", "", Dialect::Anthropic),
+            ("/responses/", "/v1/responses", "/v1", Dialect::OpenAiResponses),
+            ("/v1/api/chat", "/api/chat", "", Dialect::Ollama),
+            ("/models/m:generateContent", "/v1beta/models/{model}:generateContent", "", Dialect::Gemini),
+            ("/v1/v1beta/models/a/b:countTokens", "/v1beta/models/{model}:countTokens", "", Dialect::Gemini),
+        ] {
+            let expected = Meant { path: right.to_owned(), base, dialect };
+            assert_eq!(meant(wrong), Some(expected), "{wrong}");
+        }
+        for another in ["/v1/threads/t/messages", "/v1/x/responses", "/v1/responses/resp_1", "/api/chats"] {
+            assert_eq!(meant(another), None, "{another}");
+        }
     }
 }

@@ -6,15 +6,16 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::Body;
 use pointsman_config::{Deployment, Snapshot};
-use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
+use pointsman_core::{Dialect, Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::PriceList;
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::{CollectError, RequestBody, UpstreamBody, collect};
 use pointsman_wire::openai::answer::observe;
 use tokio::time::{Instant, timeout_at};
 
-use crate::pipeline::attempt::{Failure, blamed, decode, error_info, refusal, send_failure, timed_out};
+use crate::pipeline::attempt::{Failure, decode, send_failure, timed_out};
 use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::refusal::{blamed, error_info, refusal};
 
 /// Longest JSON answer that is held, in bytes: a dozen large images.
 const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
@@ -88,7 +89,7 @@ pub(crate) async fn send_until(
     let now = dispatch.gateway.clock.now();
     dispatch.settlement.attempt_answered(response.status().as_u16(), now);
     if !response.status().is_success() {
-        return Err(refusal(dispatch, deployment, response).await);
+        return Err(refusal(dispatch, deployment, response, Dialect::OpenAiChat).await);
     }
     if answers == Answers::JsonHeld && is_json(response.headers()) {
         return whole(dispatch, deployment, response).await.map(|whole| Answered::Whole(Box::new(whole)));

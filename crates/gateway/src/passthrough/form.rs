@@ -82,7 +82,7 @@ async fn find_model(
 ) -> Result<Option<String>, PublicError> {
     let server = &snapshot.settings.server;
     let in_flight = usize::try_from(server.max_bytes_in_flight).unwrap_or(usize::MAX);
-    let mut lease = ByteLease::new(gateway.metrics.clone());
+    let mut lease = ByteLease::new(gateway.metrics.clone(), in_flight);
     let mut held = 0;
     let found = upload
         .model(|more| {
@@ -94,7 +94,7 @@ async fn find_model(
                 );
                 return Err(PublicError::new(ErrorCode::BodyTooLarge, message).at("model"));
             }
-            if lease.grow(usize::try_from(more).unwrap_or(usize::MAX), in_flight) {
+            if lease.grow(usize::try_from(more).unwrap_or(usize::MAX)) {
                 return Ok(());
             }
             Err(crate::pipeline::read::too_many_bytes())

@@ -11,6 +11,7 @@ use pointsman_core::{Operation, Phase, PublicError};
 use tokio::time::Instant;
 
 use crate::Gateway;
+use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::passthrough::answer;
 use crate::passthrough::exchange::{self, Answers};
@@ -23,7 +24,7 @@ pub(crate) async fn run(
     operation: Operation,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let mut dispatch = match pipeline::prepare(gateway, peer, operation, request).await {
+    let mut dispatch = match pipeline::prepare(gateway, peer, Asked::openai(operation), request).await {
         Ok(dispatch) => dispatch,
         Err(refusal) => return *refusal,
     };
@@ -39,7 +40,8 @@ async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
         let deployment = dispatch.candidate()?;
         exchange::begin(dispatch, &deployment);
         let head_by = head_deadline(dispatch, &deployment);
-        let result = match attempt::encode(dispatch, &deployment, false) {
+        let edits = dispatch.first_edits.take();
+        let result = match attempt::encode(dispatch, &deployment, edits, false) {
             Ok(mut request) => {
                 // Speech is no JSON.
                 request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));

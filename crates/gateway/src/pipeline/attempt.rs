@@ -2,41 +2,30 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
-use pointsman_config::{Deployment, Provider};
-use pointsman_core::{Operation, Outcome, Phase, Usage, UsageSource};
+use pointsman_config::Deployment;
+use pointsman_core::{Dialect, Operation, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_providers::classify::classify_body_error;
-use pointsman_providers::{ErrorInfo, classify};
 use pointsman_transport::{ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody};
-use pointsman_wire::json::{Kind, Scanner};
-use pointsman_wire::openai::answer::{self, Answer};
-use pointsman_wire::openai::error::{UpstreamError, parse as parse_error};
+use pointsman_wire::neutral::Losses;
+use pointsman_wire::openai::answer;
 use pointsman_wire::probe::probe;
-use pointsman_wire::splice::splice;
+use pointsman_wire::splice::{Edits, Pieces, splice};
 use tokio::time::{Instant, timeout_at};
 
 use crate::headers;
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::plan::adds_usage;
 use crate::pipeline::read::Encoding;
+use crate::pipeline::refusal::{Rejection, blamed, error_info, refusal};
+use crate::pipeline::translate::{self, Speech};
 use crate::stream::{self, StreamStart};
 
 /// Longest whole answer that is held, in bytes.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
-/// Longest error body that is read, in bytes.
-const MAX_ERROR_BYTES: usize = 64 * 1024;
-/// How long an error body is waited for: the status alone says enough to go on.
-const ERROR_BODY_WITHIN: Duration = Duration::from_secs(5);
-/// How much of a provider's error message is passed on.
-const MAX_MESSAGE_CHARS: usize = 300;
-/// How much of a provider's own word for an error is kept.
-const MAX_KIND_CHARS: usize = 64;
-/// Shorter keys are no secrets, and would be found everywhere.
-const MIN_KEY_BYTES: usize = 8;
+pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Characters that are taken for one token where nothing was counted.
 pub(crate) const CHARS_PER_TOKEN: u64 = 4;
 
@@ -59,32 +48,6 @@ pub(crate) struct PlainAnswer {
     pub(crate) store: Option<Bytes>,
 }
 
-/// A provider's refusal, to be passed on.
-#[derive(Debug)]
-pub(crate) struct Rejection {
-    pub(crate) deployment: Arc<Deployment>,
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    pub(crate) error: UpstreamError,
-}
-
-impl Rejection {
-    /// Whether clients of the OpenAI API can read the body: an object with an object `error`.
-    pub(crate) fn in_openai_shape(&self) -> bool {
-        let mut found = false;
-        let Ok(mut scanner) = Scanner::new(&self.body) else { return false };
-        let read = matches!(scanner.kind(), Ok(Kind::Object))
-            && scanner
-                .object(|scanner, key| {
-                    found |= key.name() == "error" && scanner.kind()? == Kind::Object;
-                    scanner.skip()
-                })
-                .is_ok();
-        read && found && scanner.end().is_ok()
-    }
-}
-
 /// An attempt without an answer.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -95,11 +58,28 @@ pub(crate) struct Failure {
     pub(crate) detail: Option<Box<str>>,
     /// Where the provider blames the request.
     pub(crate) rejection: Option<Box<Rejection>>,
+    /// Where nothing was sent because the request cannot be said to this candidate.
+    pub(crate) unsaid: Option<Box<Unsaid>>,
+}
+
+/// Why a request was not sent.
+#[derive(Debug)]
+pub(crate) struct Unsaid {
+    /// What the client is told if nobody else can be asked.
+    pub(crate) error: PublicError,
+    /// The request is wrong, whoever is asked.
+    pub(crate) for_all: bool,
 }
 
 impl Failure {
     pub(crate) fn new(outcome: Outcome, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { outcome, public: public.into(), detail: None, rejection: None }
+        Self { outcome, public: public.into(), detail: None, rejection: None, unsaid: None }
+    }
+
+    /// Nothing was sent.
+    pub(crate) fn unsaid(error: PublicError, for_all: bool) -> Self {
+        let public = error.message.clone();
+        Self { unsaid: Some(Box::new(Unsaid { error, for_all })), ..Self::new(Outcome::ClientFault, public) }
     }
 
     pub(crate) fn because(mut self, detail: impl std::fmt::Display) -> Self {
@@ -109,14 +89,30 @@ impl Failure {
 }
 
 /// Calls `deployment` once. The attempt is on the record when this returns, except for a stream, whose
-/// attempt ends with it.
+/// attempt ends with it, and for what was never sent.
 pub(crate) async fn attempt(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
 ) -> Result<Opened, Failure> {
+    // Made for the first candidate as its bytes would be: nobody else may use them.
+    let edits = dispatch.first_edits.take();
+    let speech = Speech::with(dispatch, deployment);
+    dispatch.speech = speech;
+    if !dispatch.dropped.is_empty() {
+        dispatch.dropped = Losses::default();
+        dispatch.settlement.lost_in_request(&dispatch.dropped);
+    }
+    let include_usage = speech.upstream == Dialect::OpenAiChat
+        && adds_usage(deployment, dispatch.streamed, dispatch.wants_usage);
+    let request = if speech.rewritten {
+        // Boxed: its future would make everybody's larger.
+        Box::pin(translate::encode(dispatch, deployment)).await?
+    } else {
+        encode(dispatch, deployment, edits, include_usage)?
+    };
     let started = dispatch.gateway.clock.now();
     dispatch.settlement.begin_attempt(deployment, started);
-    let result = exchange(dispatch, deployment, started).await;
+    let result = exchange(dispatch, deployment, request, (started, include_usage)).await;
     let now = dispatch.gateway.clock.now();
     let settlement = &mut dispatch.settlement;
     settlement.meter.resume(now);
@@ -147,11 +143,10 @@ enum Exchanged {
 async fn exchange(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
-    started: Instant,
+    request: Request<RequestBody>,
+    (started, strip_usage): (Instant, bool),
 ) -> Result<Exchanged, Failure> {
     let provider = &deployment.provider;
-    let include_usage = adds_usage(deployment, dispatch.streamed, dispatch.wants_usage);
-    let request = encode(dispatch, deployment, include_usage)?;
     let (head_by, phase) = head_deadline(dispatch, deployment, started);
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
     let response = match timeout_at(head_by, provider.upstream.send(request)).await {
@@ -162,10 +157,10 @@ async fn exchange(
     let answered = dispatch.gateway.clock.now();
     dispatch.settlement.attempt_answered(response.status().as_u16(), answered);
     if !response.status().is_success() {
-        return Err(refusal(dispatch, deployment, response).await);
+        let dialect = dispatch.speech.upstream;
+        return Err(refusal(dispatch, deployment, response, dialect).await);
     }
     if dispatch.streamed {
-        let strip_usage = include_usage;
         return stream::open(dispatch, deployment, response, answered, strip_usage)
             .await
             .map(Exchanged::Stream);
@@ -173,26 +168,41 @@ async fn exchange(
     plain(dispatch, deployment, response).await
 }
 
-/// The request for this candidate: the client's bytes with its model name, and our headers.
+/// The request for a candidate that speaks what the client does: its bytes with the candidate's model
+/// name, and our headers. `edits` were made for this very candidate.
 pub(crate) fn encode(
     dispatch: &mut Dispatch,
     deployment: &Deployment,
+    edits: Option<Edits>,
     include_usage: bool,
 ) -> Result<Request<RequestBody>, Failure> {
-    let internal = |error: &dyn std::fmt::Display| {
-        Failure::new(Outcome::Malformed, "the request could not be encoded").because(error)
-    };
-    let provider = &deployment.provider;
     let body = &dispatch.outgoing.body;
-    let edits = match dispatch.first_edits.take() {
-        Some(edits) => edits,
+    let pieces = match edits {
+        Some(edits) => splice(body, &edits),
+        // The path has the name.
+        None if dispatch.asked.dialect == Dialect::Gemini => Pieces::from_iter([body.clone()]),
         // Later attempts probe again: a microsecond, and nothing borrows from the body in between.
-        None => probe(body).map_err(|error| internal(&error))?.edits(&deployment.model_json, include_usage),
+        None => {
+            let probe = probe(body).map_err(|error| unencodable(&error))?;
+            splice(body, &probe.edits(&deployment.model_json, include_usage))
+        }
     };
-    let pieces = splice(body, &edits);
-    let mut request = Request::new(RequestBody::new(pieces));
+    request(dispatch, deployment, RequestBody::new(pieces))
+}
+
+/// A request with this body, and our headers.
+pub(crate) fn request(
+    dispatch: &mut Dispatch,
+    deployment: &Deployment,
+    body: RequestBody,
+) -> Result<Request<RequestBody>, Failure> {
+    let provider = &deployment.provider;
+    let Speech { client, upstream, .. } = dispatch.speech;
+    let model = &deployment.key.model;
+    let target = provider.call_target(upstream, dispatch.operation, model, dispatch.streamed);
+    let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = provider.target(dispatch.operation).clone();
+    *request.uri_mut() = target.ok_or_else(|| unencodable(&"the model's name cannot stand in a path"))?;
     // The span that exporters tell of this attempt: what is recorded is what was sent.
     let span = dispatch.settlement.record().map_or(1, |record| {
         let earlier = u32::try_from(record.attempts.len()).unwrap_or(u32::MAX - 1);
@@ -202,14 +212,20 @@ pub(crate) fn encode(
     headers.reserve(8 + provider.headers.len() + dispatch.outgoing.headers.len());
     headers.insert(header::HOST, provider.upstream.host().clone());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if dispatch.streamed { "text/event-stream" } else { "application/json" };
+    let accept = match dispatch.streamed {
+        false => "application/json",
+        true if upstream == Dialect::Ollama => "application/x-ndjson",
+        true => "text/event-stream",
+    };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     headers.insert(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("pointsman/", env!("CARGO_PKG_VERSION"))),
     );
     for (name, value) in &dispatch.outgoing.headers {
-        headers.append(name.clone(), value.clone());
+        if client == upstream || headers::is_for(name, upstream) {
+            headers.append(name.clone(), value.clone());
+        }
     }
     headers::insert_traceparent(headers, &dispatch.trace, span);
     // Last, so that nothing a client sends can stand in for them.
@@ -220,6 +236,10 @@ pub(crate) fn encode(
         headers.insert(provider.auth_header.clone(), value.clone());
     }
     Ok(request)
+}
+
+fn unencodable(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Outcome::Malformed, "the request could not be encoded").because(error)
 }
 
 /// A whole answer comes with its head, and may take as long as the request may. Where somebody else could
@@ -254,22 +274,32 @@ async fn plain(
     };
     dispatch.settlement.meter.resume(dispatch.gateway.clock.now());
     let body = decode(&head.headers, body, MAX_ANSWER_BYTES)?;
-    let observed = answer::observe(dispatch.operation, &body).map_err(|error| {
+    let speech = dispatch.speech;
+    let (headers, body, usage) = if speech.client == Dialect::OpenAiChat && !speech.converted() {
+        let usage = observe(dispatch, deployment, &body)?;
+        (head.headers, body, usage)
+    } else {
+        translate::answer(dispatch, deployment, head.headers, &body)?
+    };
+    let store = dispatch.route.store_bodies.then(|| dispatch.outgoing.body.clone());
+    Ok(Exchanged::Plain(PlainAnswer { deployment: deployment.clone(), headers, body, store }, usage))
+}
+
+/// What an answer in OpenAI's dialect used.
+fn observe(dispatch: &Dispatch, deployment: &Deployment, body: &Bytes) -> Result<Usage, Failure> {
+    let observed = answer::observe(dispatch.operation, body).map_err(|error| {
         Failure::new(Outcome::Malformed, "the answer could not be understood").because(error)
     })?;
     if let Some(error) = &observed.error {
         let outcome = classify_body_error(&error_info(error));
         return Err(blamed(outcome, None, error, deployment));
     }
-    let usage = observed.usage.unwrap_or_else(|| estimate(dispatch, &observed));
-    let store = dispatch.route.store_bodies.then(|| dispatch.outgoing.body.clone());
-    let plain = PlainAnswer { deployment: deployment.clone(), headers: head.headers, body, store };
-    Ok(Exchanged::Plain(plain, usage))
+    Ok(observed.usage.unwrap_or_else(|| estimate(dispatch, observed.output_chars)))
 }
 
 /// Decodes what came compressed although nobody asked for that.
 pub(crate) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Failure> {
-    let malformed = |error: pointsman_core::PublicError| {
+    let malformed = |error: PublicError| {
         Failure::new(Outcome::Malformed, "the answer's content encoding could not be undone")
             .because(error.message)
     };
@@ -280,9 +310,9 @@ pub(crate) fn decode(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<B
 }
 
 /// Lengths instead of counts: four characters a token.
-fn estimate(dispatch: &Dispatch, answer: &Answer) -> Usage {
+pub(crate) fn estimate(dispatch: &Dispatch, output_chars: u64) -> Usage {
     let output = match dispatch.operation {
-        Operation::Chat | Operation::TextCompletion => answer.output_chars.div_ceil(CHARS_PER_TOKEN),
+        Operation::Chat | Operation::TextCompletion => output_chars.div_ceil(CHARS_PER_TOKEN),
         _ => 0,
     };
     let input = estimated_input(dispatch);
@@ -292,131 +322,6 @@ fn estimate(dispatch: &Dispatch, answer: &Answer) -> Usage {
 /// Prompt tokens by the length of the request.
 pub(crate) fn estimated_input(dispatch: &Dispatch) -> u64 {
     (dispatch.outgoing.body.len() as u64).div_ceil(CHARS_PER_TOKEN)
-}
-
-/// Reads an error answer and says what it means.
-pub(crate) async fn refusal(
-    dispatch: &mut Dispatch,
-    deployment: &Arc<Deployment>,
-    response: Response<UpstreamBody>,
-) -> Failure {
-    let (head, body) = response.into_parts();
-    let body = error_body(dispatch, &head.headers, body).await;
-    let body = redacted(body, &deployment.provider);
-    let error = parse_error(&body);
-    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now()) / 1_000_000;
-    let now_unix = u64::try_from(now_unix).unwrap_or_default();
-    let outcome = match classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error)) {
-        // Where objects are kept, a conflict is the caller's affair: another try meets the same one.
-        Outcome::UpstreamFault if head.status == StatusCode::CONFLICT && keeps(dispatch.operation) => {
-            Outcome::ClientFault
-        }
-        outcome => outcome,
-    };
-    let mut failure = blamed(outcome, Some(head.status), &error, deployment);
-    if outcome == Outcome::ClientFault {
-        failure.rejection = Some(Box::new(Rejection {
-            deployment: deployment.clone(),
-            status: head.status,
-            headers: head.headers,
-            body,
-            error,
-        }));
-    }
-    failure
-}
-
-/// What stands where a stream was asked for. Some servers say in a whole answer, with status 200, what is
-/// wrong: then that is the reason.
-pub(crate) async fn not_a_stream(
-    dispatch: &mut Dispatch,
-    deployment: &Arc<Deployment>,
-    response: Response<UpstreamBody>,
-) -> Failure {
-    let (head, body) = response.into_parts();
-    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default();
-    if content_type.to_ascii_lowercase().contains("json") {
-        let body = error_body(dispatch, &head.headers, body).await;
-        if let Ok(Answer { error: Some(error), .. }) = answer::observe(dispatch.operation, &body) {
-            return blamed(classify_body_error(&error_info(&error)), None, &error, deployment);
-        }
-    }
-    Failure::new(Outcome::Malformed, "the answer is not an event stream")
-        .because(format!("content type `{content_type}`"))
-}
-
-/// The body of an answer that is no success; empty where it cannot be read: the answer is an error even so.
-async fn error_body(dispatch: &Dispatch, headers: &HeaderMap, body: UpstreamBody) -> Bytes {
-    let collecting = Limited::new(body, MAX_ERROR_BYTES).collect();
-    let patience = dispatch.deadline.instant().min(dispatch.gateway.clock.now() + ERROR_BODY_WITHIN);
-    match timeout_at(patience, collecting).await {
-        Ok(Ok(body)) => decode(headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
-        Ok(Err(_)) | Err(_) => Bytes::new(),
-    }
-}
-
-/// Whether an operation is about what a provider keeps.
-const fn keeps(operation: Operation) -> bool {
-    matches!(operation, Operation::Files | Operation::Batches | Operation::PassThrough)
-}
-
-pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {
-    ErrorInfo { type_: error.type_.as_deref(), code: error.code.as_deref(), message: Some(&error.message) }
-}
-
-/// A failure in the provider's own words, for the client alone: what is kept of it is its kind, because
-/// providers quote prompts.
-pub(crate) fn blamed(
-    outcome: Outcome,
-    status: Option<StatusCode>,
-    error: &UpstreamError,
-    deployment: &Deployment,
-) -> Failure {
-    let public = redacted(Bytes::from(quote(outcome, status, error)), &deployment.provider);
-    let mut kind = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
-    for word in [&error.type_, &error.code].into_iter().flatten() {
-        kind.push(' ');
-        kind.extend(
-            word.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(MAX_KIND_CHARS),
-        );
-    }
-    Failure::new(outcome, String::from_utf8_lossy(&public).into_owned()).because(kind)
-}
-
-/// The same text without the provider's keys, which some servers repeat in their errors.
-fn redacted(text: Bytes, provider: &Provider) -> Bytes {
-    let mut text = text;
-    for value in &provider.auth {
-        let key = value.as_bytes().rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        if key.len() < MIN_KEY_BYTES || memchr::memmem::find(&text, key).is_none() {
-            continue;
-        }
-        let mut clean = Vec::with_capacity(text.len());
-        let mut from = 0;
-        for at in memchr::memmem::find_iter(&text, key) {
-            clean.extend_from_slice(&text[from..at]);
-            clean.extend_from_slice(b"[redacted]");
-            from = at + key.len();
-        }
-        clean.extend_from_slice(&text[from..]);
-        text = Bytes::from(clean);
-    }
-    text
-}
-
-/// The provider's words, short. Its words about our credentials may repeat them, so they stay here.
-fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
-    let status = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
-    if outcome == Outcome::Unauthorized {
-        return format!("{status}, the provider refused Pointsman's key or the account has no credit");
-    }
-    if error.message.is_empty() {
-        return status;
-    }
-    let message: String = error.message.chars().take(MAX_MESSAGE_CHARS).collect();
-    format!("{status}, {message}")
 }
 
 pub(crate) fn send_failure(error: &SendError) -> Failure {

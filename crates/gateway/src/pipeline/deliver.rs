@@ -2,26 +2,36 @@
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use pointsman_config::Deployment;
-use pointsman_core::{ErrorCode, Outcome, PublicError};
+use pointsman_core::{Dialect, ErrorCode, Outcome, PublicError};
+use pointsman_wire::neutral::Losses;
 
 use crate::body::ResponseBody;
 use crate::meter::micros;
-use crate::pipeline::attempt::{Opened, PlainAnswer, Rejection};
+use crate::pipeline::attempt::{Opened, PlainAnswer};
 use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::refusal::Rejection;
+use crate::pipeline::translate::streams_lines;
 use crate::settlement::Settlement;
 use crate::stream::{StreamDriver, StreamStart};
 use crate::{errors, headers};
 
+/// The type of an event stream.
+const EVENTS: &str = "text/event-stream; charset=utf-8";
+
 /// Turns what was opened into a response.
 pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBody> {
     match opened {
-        Opened::Plain(answer) => plain(dispatch.into_settlement(), answer),
+        Opened::Plain(answer) => plain(dispatch, answer),
         Opened::Stream(start) => stream(dispatch, *start),
-        Opened::Rejected(rejection) => rejected(dispatch.into_settlement(), *rejection),
+        Opened::Rejected(rejection) => {
+            rejected(dispatch.asked.dialect, dispatch.into_settlement(), *rejection)
+        }
     }
 }
 
-fn plain(mut settlement: Settlement, answer: PlainAnswer) -> Response<ResponseBody> {
+fn plain(dispatch: Dispatch, answer: PlainAnswer) -> Response<ResponseBody> {
+    let dropped = dropped(&dispatch.dropped);
+    let mut settlement = dispatch.into_settlement();
     let now = settlement.now();
     let first_token_us = settlement.meter.elapsed_us(now);
     let length = answer.body.len() as u64;
@@ -40,6 +50,9 @@ fn plain(mut settlement: Settlement, answer: PlainAnswer) -> Response<ResponseBo
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/json")));
     headers::answer(&answer.headers, out);
+    if let Some(dropped) = dropped {
+        out.insert(headers::DROPPED, dropped);
+    }
     if let Some(cost) = settlement.record().and_then(|record| record.cost)
         && let Ok(value) = HeaderValue::try_from(cost.total().to_string())
     {
@@ -61,11 +74,20 @@ fn stream(dispatch: Dispatch, start: StreamStart) -> Response<ResponseBody> {
     });
     let mut response = Response::new(());
     let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    let content_type = match dispatch.asked.dialect {
+        Dialect::OpenAiChat => EVENTS,
+        _ if dispatch.asked.json_array => "application/json",
+        dialect if streams_lines(dialect) => "application/x-ndjson",
+        _ => EVENTS,
+    };
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Tells nginx and its kin not to hold the stream back.
     out.insert("x-accel-buffering", HeaderValue::from_static("no"));
     headers::answer(&start.headers, out);
+    if let Some(dropped) = dropped(&dispatch.dropped) {
+        out.insert(headers::DROPPED, dropped);
+    }
     let deployment = start.deployment.clone();
     // The attempt that is under way has no row yet.
     let attempts = dispatch.settlement.record().map_or(0, |record| record.attempts.len()) + 1;
@@ -81,11 +103,11 @@ fn stream(dispatch: Dispatch, start: StreamStart) -> Response<ResponseBody> {
     response
 }
 
-fn rejected(mut settlement: Settlement, rejection: Rejection) -> Response<ResponseBody> {
+fn rejected(dialect: Dialect, mut settlement: Settlement, rejection: Rejection) -> Response<ResponseBody> {
     let status = rejection.status;
     settlement.end(Outcome::ClientFault, status.as_u16(), Some(ErrorCode::UpstreamRejected));
-    // Passed on as it is where clients can read it; in our own shape where it is HTML or the like.
-    let body = if rejection.in_openai_shape() {
+    // Passed on as it is where the client can read it; in our own shape where it is HTML or the like.
+    let body = if rejection.is_in(dialect) {
         rejection.body
     } else {
         let message = if rejection.error.message.is_empty() {
@@ -93,7 +115,11 @@ fn rejected(mut settlement: Settlement, rejection: Rejection) -> Response<Respon
         } else {
             rejection.error.message.clone()
         };
-        errors::render(&PublicError::new(ErrorCode::UpstreamRejected, message), settlement.record())
+        errors::render_in(
+            dialect,
+            &PublicError::new(ErrorCode::UpstreamRejected, message),
+            settlement.record(),
+        )
     };
     settlement.update(|record| record.response_bytes = body.len() as u64);
     let mut response = Response::new(ResponseBody::full(body));
@@ -102,6 +128,13 @@ fn rejected(mut settlement: Settlement, rejection: Rejection) -> Response<Respon
     headers::answer(&rejection.headers, response.headers_mut());
     describe(&mut response, &settlement, &rejection.deployment);
     response
+}
+
+/// What the request to the provider did not carry, for the client.
+fn dropped(losses: &Losses) -> Option<HeaderValue> {
+    let mut listed = String::new();
+    headers::list(&mut listed, losses.iter().map(str::to_owned));
+    HeaderValue::try_from(listed).ok().filter(|value| !value.is_empty())
 }
 
 /// Which request this was, and who answered it.

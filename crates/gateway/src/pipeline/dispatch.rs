@@ -12,13 +12,18 @@ use pointsman_config::{Deployment, RouteOptions, Timeouts};
 use pointsman_core::record::TraceContext;
 use pointsman_core::{Deadline, ErrorCode, Operation, Outcome, PublicError, Rng};
 use pointsman_resilience::{Attempts, Decision, decide};
+use pointsman_wire::neutral::Losses;
 use pointsman_wire::splice::Edits;
 use smallvec::SmallVec;
 
 use crate::Gateway;
+use crate::asked::Asked;
 use crate::headers;
-use crate::pipeline::attempt::{self, Failure, Opened, Rejection};
+use crate::pipeline::attempt::{self, Failure, Opened};
+use crate::pipeline::media::Media;
 use crate::pipeline::plan::Planned;
+use crate::pipeline::refusal::Rejection;
+use crate::pipeline::translate::Speech;
 use crate::settlement::Settlement;
 
 /// What is sent upstream, as far as it does not depend on the candidate.
@@ -41,6 +46,7 @@ impl Outgoing {
 pub(crate) struct Dispatch {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) settlement: Settlement,
+    pub(crate) asked: Asked,
     pub(crate) operation: Operation,
     pub(crate) streamed: bool,
     /// Whether the client itself asked for the usage chunk.
@@ -53,6 +59,12 @@ pub(crate) struct Dispatch {
     pub(crate) route: Arc<RouteOptions>,
     /// How many choices the client asked for.
     pub(crate) choices: u64,
+    /// How the present candidate is spoken to.
+    pub(crate) speech: Speech,
+    /// What the request to it does not carry.
+    pub(crate) dropped: Losses,
+    /// What was fetched for candidates that do not take addresses.
+    pub(crate) media: Option<Box<Media>>,
     candidates: SmallVec<[Arc<Deployment>; 2]>,
     position: usize,
     tries_here: u32,
@@ -70,9 +82,12 @@ impl Dispatch {
             .record()
             .map_or((Operation::Chat, TraceContext::default()), |record| (record.operation, record.trace));
         let deadline = Deadline::new(settlement.meter.started(), planned.total);
+        let asked = Asked::openai(operation);
         Self {
             gateway,
             settlement,
+            speech: Speech::same(asked.dialect),
+            asked,
             operation,
             streamed: planned.streamed,
             wants_usage: planned.wants_usage,
@@ -83,6 +98,8 @@ impl Dispatch {
             rng: planned.rng,
             route: planned.route,
             choices: planned.choices,
+            dropped: Losses::default(),
+            media: None,
             candidates: planned.candidates,
             position: 0,
             tries_here: 0,
@@ -99,6 +116,7 @@ impl Dispatch {
             let deployment = self.candidate()?;
             match attempt::attempt(self, &deployment).await {
                 Ok(opened) => return Ok(opened),
+                Err(failure) if failure.unsaid.is_some() => self.pass_over(deployment, failure)?,
                 Err(failure) => {
                     if let Some(rejection) = self.go_on(deployment, failure).await? {
                         return Ok(Opened::Rejected(rejection));
@@ -118,6 +136,32 @@ impl Dispatch {
         };
         self.tries_here += 1;
         Ok(deployment)
+    }
+
+    /// Goes on to the next candidate where nothing was sent to this one.
+    ///
+    /// # Errors
+    /// Nobody else can be asked: where nobody was, why the first one was not.
+    pub(crate) fn pass_over(
+        &mut self,
+        deployment: Arc<Deployment>,
+        mut failure: Failure,
+    ) -> Result<(), PublicError> {
+        tracing::debug!(deployment = %deployment.key, reason = %failure.public, "candidate passed over");
+        if let Some(unsaid) = failure.unsaid.take_if(|unsaid| unsaid.for_all) {
+            return Err(unsaid.error);
+        }
+        let another = self.has_another();
+        self.failures.push((deployment, failure));
+        if another {
+            self.position += 1;
+            self.tries_here = 0;
+            return Ok(());
+        }
+        let nothing_sent = self.failures.iter().all(|(_, failure)| failure.unsaid.is_some());
+        let first = self.failures.first_mut().filter(|_| nothing_sent);
+        let first = first.and_then(|(_, failure)| failure.unsaid.take());
+        Err(first.map_or_else(|| self.exhausted(), |unsaid| unsaid.error))
     }
 
     /// Decides what comes after a failed attempt, and waits where that is to wait. A rejection is the
@@ -194,9 +238,10 @@ impl Dispatch {
         self.settlement
     }
 
-    /// The error after the last attempt: the last cause decides, every attempt is named.
+    /// The error after the last attempt: the cause of the last one that was sent decides, all are named.
     fn exhausted(&self) -> PublicError {
-        let last = self.failures.last().map_or(Outcome::UpstreamFault, |(_, failure)| failure.outcome);
+        let sent = self.failures.iter().rev().find(|(_, failure)| failure.unsaid.is_none());
+        let last = sent.map_or(Outcome::UpstreamFault, |(_, failure)| failure.outcome);
         let code = match last {
             Outcome::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
             Outcome::Overloaded { .. } => ErrorCode::UpstreamOverloaded,

@@ -23,10 +23,10 @@ pub(crate) fn identify(
     peer: IpAddr,
     head: &request::Parts,
 ) -> Result<Arc<Principal>, PublicError> {
-    let credential = headers::credential(&head.headers);
+    let credential = headers::credential(&head.headers, &head.uri);
     if snapshot.keys.is_empty() {
         origin::check(peer, &head.headers, &head.uri)?;
-        warn_of_vendor_key(gateway, credential);
+        warn_of_vendor_key(gateway, credential.as_deref());
         return Ok(gateway.local.clone());
     }
     let Some(credential) = credential else {

@@ -16,6 +16,7 @@ use crate::pipeline::dispatch::Dispatch;
 pub(crate) async fn run(mut dispatch: Dispatch) -> Response<ResponseBody> {
     let (sender, receiver) = oneshot::channel();
     let leftovers = dispatch.gateway.leftovers.clone();
+    let dialect = dispatch.asked.dialect;
     leftovers.spawn(async move {
         let opened = dispatch.open().await;
         // Without a client a whole answer leaves its usage in the record, and a stream is still to be read.
@@ -26,6 +27,7 @@ pub(crate) async fn run(mut dispatch: Dispatch) -> Response<ResponseBody> {
         let _ = sender.send(answer(dispatch, opened));
     });
     receiver.await.unwrap_or_else(|_| {
-        errors::response(&PublicError::new(ErrorCode::Internal, "the request ended without an answer"), None)
+        let error = PublicError::new(ErrorCode::Internal, "the request ended without an answer");
+        errors::response_in(dialect, &error, None)
     })
 }

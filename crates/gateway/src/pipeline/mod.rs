@@ -2,12 +2,16 @@
 
 pub(crate) mod admit;
 pub(crate) mod attempt;
+mod count;
 pub(crate) mod deliver;
 pub(crate) mod dispatch;
 pub(crate) mod identify;
 mod leftover;
+mod media;
 pub(crate) mod plan;
 pub(crate) mod read;
+pub(crate) mod refusal;
+pub(crate) mod translate;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,9 +19,10 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use pointsman_config::OnDisconnect;
-use pointsman_core::{Operation, PublicError};
+use pointsman_core::{Dialect, Operation, PublicError};
 use pointsman_wire::probe::probe;
 
+use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::settlement::Settlement;
 use crate::{Gateway, errors};
@@ -28,13 +33,16 @@ use self::dispatch::Dispatch;
 pub(crate) async fn run(
     gateway: &Arc<Gateway>,
     peer: IpAddr,
-    operation: Operation,
+    asked: Asked,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let mut dispatch = match prepare(gateway, peer, operation, request).await {
+    let mut dispatch = match prepare(gateway, peer, asked, request).await {
         Ok(dispatch) => dispatch,
         Err(refusal) => return *refusal,
     };
+    if dispatch.operation == Operation::TokenCount {
+        return Box::pin(count::run(dispatch)).await;
+    }
     if dispatch.route.on_disconnect == OnDisconnect::Finish {
         // Boxed: these routes are few, and their future would make everybody's larger.
         return Box::pin(leftover::run(dispatch)).await;
@@ -50,31 +58,34 @@ pub(crate) async fn run(
 pub(crate) async fn prepare(
     gateway: &Arc<Gateway>,
     peer: IpAddr,
-    operation: Operation,
+    asked: Asked,
     request: Request<Incoming>,
 ) -> Result<Dispatch, Box<Response<ResponseBody>>> {
     let (head, body) = request.into_parts();
-    let admit::Admitted { snapshot, mut settlement } = admit::admit(gateway, peer, operation, &head)
-        .map_err(|error| Box::new(errors::response(&error, None)))?;
+    let dialect = asked.dialect;
+    let admit::Admitted { snapshot, mut settlement } = admit::admit(gateway, peer, asked.operation, &head)
+        .map_err(|error| Box::new(errors::response_in(dialect, &error, None)))?;
     // Nothing before this line reads the body: its bytes are worth reading only for a known caller.
     settlement.meter.pause(gateway.clock.now());
     let received = read::read(body, &head.headers, admit::body_limits(&snapshot), &gateway.metrics).await;
     settlement.meter.resume(gateway.clock.now());
     let received = match received {
         Ok(received) => received,
-        Err(error) => return Err(Box::new(refuse(settlement, &error))),
+        Err(error) => return Err(Box::new(refuse_in(dialect, settlement, &error))),
     };
     settlement.update(|record| record.request_bytes = received.wire_bytes);
     settlement.lease = Some(received.lease);
     let planned = probe(&received.bytes)
         .map_err(PublicError::from)
-        .and_then(|probe| plan::plan(&snapshot, &probe, operation, &mut settlement));
+        .and_then(|probe| plan::plan(&snapshot, &probe, &asked, &mut settlement));
     match planned {
         Ok(planned) => {
             let outgoing = dispatch::Outgoing::new(received.bytes, &head.headers);
-            Ok(Dispatch::new(gateway.clone(), settlement, planned, outgoing))
+            let mut dispatch = Dispatch::new(gateway.clone(), settlement, planned, outgoing);
+            dispatch.asked = asked;
+            Ok(dispatch)
         }
-        Err(error) => Err(Box::new(refuse(settlement, &error))),
+        Err(error) => Err(Box::new(refuse_in(dialect, settlement, &error))),
     }
 }
 
@@ -82,13 +93,22 @@ pub(crate) async fn prepare(
 fn answer(dispatch: Dispatch, opened: Result<attempt::Opened, PublicError>) -> Response<ResponseBody> {
     match opened {
         Ok(opened) => deliver::deliver(dispatch, opened),
-        Err(error) => refuse(dispatch.into_settlement(), &error),
+        Err(error) => refuse_in(dispatch.asked.dialect, dispatch.into_settlement(), &error),
     }
 }
 
-/// Ends a request with an error of ours.
-pub(crate) fn refuse(mut settlement: Settlement, error: &PublicError) -> Response<ResponseBody> {
-    let response = errors::response(error, settlement.record());
+/// Ends a request of OpenAI's API with an error of ours.
+pub(crate) fn refuse(settlement: Settlement, error: &PublicError) -> Response<ResponseBody> {
+    refuse_in(Dialect::OpenAiChat, settlement, error)
+}
+
+/// Ends a request with an error of ours, in the client's dialect.
+pub(crate) fn refuse_in(
+    dialect: Dialect,
+    mut settlement: Settlement,
+    error: &PublicError,
+) -> Response<ResponseBody> {
+    let response = errors::response_in(dialect, error, settlement.record());
     settlement.refuse(error, response.status().as_u16());
     response
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman_config::{Deployment, RouteOptions, Snapshot};
-use pointsman_core::{ErrorCode, Operation, Principal, PublicError, Rng};
+use pointsman_core::{Dialect, ErrorCode, Principal, PublicError, Rng};
 use pointsman_routing::{ResolveError, Resolved};
 use pointsman_wire::probe::Probe;
 use pointsman_wire::splice::Edits;
 use smallvec::{SmallVec, smallvec};
 
+use crate::asked::Asked;
 use crate::settlement::Settlement;
 
 /// What dispatching needs of the plan.
@@ -49,21 +50,21 @@ impl Planned {
 pub(crate) fn plan(
     snapshot: &Arc<Snapshot>,
     probe: &Probe<'_>,
-    operation: Operation,
+    asked: &Asked,
     settlement: &mut Settlement,
 ) -> Result<Planned, PublicError> {
-    // Other operations know `stream` too, but their events are not those of completions.
-    let streamed = probe.streams() && matches!(operation, Operation::Chat | Operation::TextCompletion);
+    let streamed = asked.streams(probe);
     settlement.update(|record| record.streamed = streamed);
-    let name = probe.model.as_ref().map(|model| model.value.as_ref());
+    let in_body = || probe.model.as_ref().map(|model| model.value.as_ref());
+    let name = asked.model.as_deref().or_else(in_body);
     let mut planned = by_name(snapshot, name, settlement)?;
     planned.streamed = streamed;
     planned.wants_usage = probe.wants_usage();
     planned.choices = probe.choices.unwrap_or(1).max(1);
-    planned.first_edits = planned
-        .candidates
-        .first()
-        .map(|first| probe.edits(&first.model_json, adds_usage(first, streamed, planned.wants_usage)));
+    // Of other dialects each attempt makes its own: they are seldom sent as they are.
+    let first = planned.candidates.first().filter(|_| asked.dialect == Dialect::OpenAiChat);
+    planned.first_edits =
+        first.map(|first| probe.edits(&first.model_json, adds_usage(first, streamed, planned.wants_usage)));
     Ok(planned)
 }
 

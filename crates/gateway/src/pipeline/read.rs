@@ -59,10 +59,10 @@ where
         return Err(too_large(limits.per_request));
     }
     let encoding = Encoding::of(headers)?;
-    let mut lease = ByteLease::new(metrics.clone());
+    let mut lease = ByteLease::new(metrics.clone(), limits.in_flight);
     let declared = declared.and_then(|length| usize::try_from(length).ok());
     // Refused at once where it cannot fit; taken only as the bytes come: a slow client holds what it sent.
-    if !lease.fits(declared.unwrap_or(0), limits.in_flight) {
+    if !lease.fits(declared.unwrap_or(0)) {
         return Err(too_many_bytes());
     }
     let collecting = collect(body, declared, limits, &mut lease);
@@ -76,7 +76,7 @@ where
         None => bytes,
         Some(encoding) => {
             let decoded = encoding.decode(&bytes, limits.per_request)?;
-            if !lease.grow(decoded.len(), limits.in_flight) {
+            if !lease.grow(decoded.len()) {
                 return Err(too_many_bytes());
             }
             decoded
@@ -106,7 +106,7 @@ where
         if length > limits.per_request {
             return Err(too_large(limits.per_request));
         }
-        if !lease.grow(data.len(), limits.in_flight) {
+        if !lease.grow(data.len()) {
             return Err(too_many_bytes());
         }
         if declared == Some(data.len()) && buffer.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use pointsman_config::Deployment;
-use pointsman_core::{Outcome, Phase, PublicError, Usage};
+use pointsman_core::{Dialect, Outcome, Phase, PublicError, Usage};
 use pointsman_transport::{BoxedIo, Upgraded};
 use pointsman_wire::websocket::handshake;
 use tokio::time::timeout_at;
@@ -12,8 +12,9 @@ use tokio::time::timeout_at;
 use super::handshake::{Offer, check_answer};
 use super::query::Query;
 use crate::passthrough::{exchange, request};
-use crate::pipeline::attempt::{self, Failure, refusal, send_failure, timed_out};
+use crate::pipeline::attempt::{self, Failure, send_failure, timed_out};
 use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::refusal::refusal;
 
 /// What opening came to.
 pub(crate) enum Opening {
@@ -99,7 +100,7 @@ async fn shake_hands(
             if response.status().is_success() {
                 return Err(Failure::new(Outcome::Malformed, "it did not open a WebSocket"));
             }
-            return Err(refusal(dispatch, deployment, response).await);
+            return Err(refusal(dispatch, deployment, response, Dialect::OpenAiChat).await);
         }
     };
     dispatch.settlement.attempt_answered(head.status().as_u16(), answered);

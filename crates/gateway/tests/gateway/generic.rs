@@ -180,7 +180,7 @@ async fn no_spelling_gets_around_the_rules_or_the_handlers() {
 async fn usage_is_read_where_it_has_openais_shape_and_priced_by_the_model_that_answered() {
     let key = "sk-x";
     let yaml = format!(
-        "{PRICED}routes: {{ r: {{ model: openai/gpt-4o, pass_through: [{{ methods: POST, path: /v1/responses }}] }} }}\n"
+        "{PRICED}routes: {{ r: {{ model: openai/gpt-4o, pass_through: [{{ methods: POST, path: /v1/interactions }}] }} }}\n"
     );
     let world = Setup::new(&yaml).env("OPENAI_API_KEY", key).start();
     let openai = world.upstream("openai");
@@ -196,7 +196,7 @@ async fn usage_is_read_where_it_has_openais_shape_and_priced_by_the_model_that_a
         Answer::json(&json!({"usage": {"tokens": 3}})),
     ]);
     for _ in 0..4 {
-        assert_eq!(world.send(post("/v1/responses", r#"{"model":"gpt-4o-mini"}"#)).await.status, 200);
+        assert_eq!(world.send(post("/v1/interactions", r#"{"model":"gpt-4o-mini"}"#)).await.status, 200);
     }
     let records = world.records(4).await;
     for record in &records[..2] {

@@ -177,8 +177,13 @@ pub(crate) struct World {
 impl World {
     /// A scripted upstream at `http://{name}.test`.
     pub(crate) fn upstream(&self, name: &str) -> Mock {
+        self.server(&format!("{name}.test:80"))
+    }
+
+    /// A scripted server at this name or address.
+    pub(crate) fn server(&self, authority: &str) -> Mock {
         let mock = Mock::new();
-        self.servers.borrow_mut().push(mock.serve_memory(&self.net, &format!("{name}.test:80")));
+        self.servers.borrow_mut().push(mock.serve_memory(&self.net, authority));
         mock
     }
 

@@ -8,6 +8,7 @@
 mod access;
 mod brute_force;
 mod commit;
+mod dialects;
 mod disconnect;
 mod drain;
 mod failures;

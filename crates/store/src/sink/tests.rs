@@ -114,6 +114,7 @@ fn every_column_holds_its_own_field() {
     expected.extend(tokens.clone().chain(nanos.clone()));
     expected.extend([int(3), int(12), int(200), text("timeout"), text("total"), text("upstream_timeout")]);
     expected.extend([int(1_500), int(900), int(40), int(i64::MAX), int(800), int(1)]);
+    expected.push(text("seed,answer.logprobs"));
     assert_eq!(row("requests"), expected);
 
     let mut expected = vec![int(full.id.as_i64()), int(0), text("openai"), text("gpt-4o-mini")];

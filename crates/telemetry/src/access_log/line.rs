@@ -56,6 +56,7 @@ pub(super) fn push(out: &mut Vec<u8>, stamp: &mut Stamp, record: &RequestRecord)
     trace(out, record.trace.trace_id);
     text(out, b",\"agent\":\"", record.agent.as_deref());
     text(out, b",\"session\":\"", record.session.as_deref());
+    text(out, b",\"dropped\":\"", record.dropped.as_deref());
     out.extend_from_slice(if record.simulated { b",\"simulated\":true}\n" } else { b"}\n" });
 }
 

@@ -94,7 +94,7 @@ fn absent_and_failed_are_told_apart() {
     refused.streamed = true;
     refused.simulated = true;
     let line: Value = serde_json::from_str(&line_of(refused)).unwrap();
-    for absent in ["route", "provider", "model", "key", "first_token_us", "trace_id", "agent"] {
+    for absent in ["route", "provider", "model", "key", "first_token_us", "trace_id", "agent", "dropped"] {
         assert_eq!(line.get(absent), None, "{absent}");
     }
     assert_eq!(line["cost_usd"], Value::Null);
@@ -221,6 +221,7 @@ fn every_field_is_on_its_page() {
         session: Some("s".into()),
         error: Some(ErrorCode::Internal),
         simulated: true,
+        dropped: Some("seed".into()),
         ..record()
     };
     let line: Value = serde_json::from_str(&line_of(full)).unwrap();

@@ -108,6 +108,7 @@ pub(super) fn object(record: &RequestRecord, with_content: bool) -> Map<String, 
         put(&mut map, "parent_span_id", record.trace.parent_id.map(|id| format!("{id:016x}")));
     }
     put(&mut map, "simulated", record.simulated.then_some(true));
+    put(&mut map, "dropped", record.dropped.as_deref());
     map.insert("attempts".into(), record.attempts.iter().map(attempt).collect());
     if with_content && let Some(bodies) = &record.bodies {
         put_body(&mut map, "request", content::body(&bodies.request));

@@ -27,6 +27,7 @@ use pointsman_store::{Retention, SqliteObjects, SqliteSink, StoreOptions};
 use pointsman_telemetry::{AccessLog, Metrics, init_logging};
 use pointsman_transport::connect::TcpConnect;
 use pointsman_transport::{Drain, Edge, ServeOptions, Upstreams, serve_edge, tls};
+use pointsman_transport::guard::{Fetcher, SystemNetwork};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -64,7 +65,9 @@ pub(crate) fn run(args: &cli::Serve) -> Result<ExitCode, Failure> {
 async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     let clock = Clock::system();
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
-    let world = World::open(args, upstreams(clock)?, metrics.clone())?;
+    let trusting =
+        tls::client_config().map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
+    let world = World::open(args, upstreams(TcpConnect::new(trusting.clone()), clock), metrics.clone())?;
     let settings = world.current().load().settings.clone();
     start_logging(&settings)?;
 
@@ -94,6 +97,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     let options = ServeOptions {
         connections: Arc::new(Semaphore::new(settings.server.max_connections)),
         header_timeout: settings.server.header_timeout,
+    gateway.fetch_media(Fetcher::new(trusting, Arc::new(SystemNetwork)));
         max_head_bytes: MAX_HEAD_BYTES,
         max_headers: MAX_HEADERS,
     };
@@ -228,7 +232,6 @@ fn announce(
 }
 
 /// The registry of upstream connections: TCP and TLS, and the simulated provider in memory.
-fn upstreams(clock: Clock) -> Result<Arc<Upstreams>, Failure> {
-    let tls = tls::client_config().map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
-    Ok(Arc::new(Upstreams::new(Arc::new(SimulatedConnect::new(TcpConnect::new(tls), clock)))))
+fn upstreams(connect: TcpConnect, clock: Clock) -> Arc<Upstreams> {
+    Arc::new(Upstreams::new(Arc::new(SimulatedConnect::new(connect, clock))))
 }

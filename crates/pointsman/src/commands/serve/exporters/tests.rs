@@ -43,6 +43,7 @@ fn record() -> RequestRecord {
         request_bytes: 1,
         response_bytes: 1,
         simulated: false,
+        dropped: None,
         bodies: None,
     }
 }

@@ -1,0 +1,284 @@
+//! Stage 10: where client and candidate speak different dialects, the request and its answer are
+//! converted; where they speak the same, the answer is only looked at.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, header};
+use pointsman_config::Deployment;
+use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, PublicError, Usage};
+use pointsman_providers::classify::classify_body_error;
+use pointsman_transport::RequestBody;
+use pointsman_wire::UpstreamError;
+use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, count_body, count_request};
+use pointsman_wire::json::Document;
+use pointsman_wire::neutral::{
+    AnswerContext, DecodeError, EncodeError, Encoded, Need, Origin, Target, may_hold_tag,
+};
+use pointsman_wire::neutral::{Request as NeutralRequest, Resolved};
+use pointsman_wire::openai::answer::observe;
+use pointsman_wire::openai::stream::{StreamObserver, StreamRules};
+
+use crate::live::Live;
+use crate::pipeline::attempt::{self, Failure};
+use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::media;
+use crate::pipeline::refusal::{blamed, error_info};
+
+/// How a candidate is spoken to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Speech {
+    /// What the client speaks.
+    pub(crate) client: Dialect,
+    /// What the candidate is spoken to in.
+    pub(crate) upstream: Dialect,
+    /// Whether the request cannot go as it is.
+    pub(crate) rewritten: bool,
+}
+
+impl Speech {
+    /// The same on both sides.
+    pub(crate) const fn same(dialect: Dialect) -> Self {
+        Self { client: dialect, upstream: dialect, rewritten: false }
+    }
+
+    /// How to speak to this candidate.
+    pub(crate) fn with(dispatch: &Dispatch, deployment: &Deployment) -> Self {
+        let client = dispatch.asked.dialect;
+        if !matches!(dispatch.operation, Operation::Chat | Operation::TokenCount) {
+            return Self::same(client);
+        }
+        let upstream = deployment.provider.dialect_for(client);
+        // Proofs of thoughts that another provider made must not reach this one: they are taken out by
+        // the same conversion.
+        let rewritten = upstream != client || may_hold_tag(&dispatch.outgoing.body);
+        Self { client, upstream, rewritten }
+    }
+
+    /// Whether the answer is not in the client's dialect.
+    pub(crate) fn converted(self) -> bool {
+        self.client != self.upstream
+    }
+}
+
+/// A conversion, or what it still needs.
+enum Step {
+    Ready(Encoded),
+    Fetch(Vec<Need>),
+}
+
+/// The request for a candidate that does not take the client's bytes as they are.
+///
+/// # Errors
+/// The client's request is wrong, or cannot be said to this candidate.
+pub(crate) async fn encode(
+    dispatch: &mut Dispatch,
+    deployment: &Deployment,
+) -> Result<Request<RequestBody>, Failure> {
+    let encoded = match convert(dispatch, deployment)? {
+        Step::Ready(encoded) => encoded,
+        Step::Fetch(needs) => {
+            // Another candidate may take the address itself.
+            media::fetch(dispatch, needs).await.map_err(|error| Failure::unsaid(error, false))?;
+            match convert(dispatch, deployment)? {
+                Step::Ready(encoded) => encoded,
+                Step::Fetch(_) => return Err(Failure::new(Outcome::Malformed, "its media were not fetched")),
+            }
+        }
+    };
+    let mut body = encoded.body;
+    if dispatch.operation == Operation::TokenCount {
+        body = count_request(dispatch.speech.upstream, &body, &deployment.key.model).map_err(|error| {
+            Failure::new(Outcome::Malformed, "the request could not be encoded").because(error)
+        })?;
+    }
+    dispatch.settlement.lost_in_request(&encoded.losses);
+    dispatch.dropped = encoded.losses;
+    attempt::request(dispatch, deployment, RequestBody::from(Bytes::from(body)))
+}
+
+fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure> {
+    let speech = dispatch.speech;
+    let to = known(speech.upstream, false)?;
+    let body = client_body(dispatch)?;
+    let document = Document::read(&body).map_err(|error| wrong(&error.into()))?;
+    let request = decode(dispatch, &document)?;
+    if let Some(previous) = request.previous.as_ref().filter(|_| speech.converted()) {
+        let message = format!(
+            "`{}` names an answer that {} does not know; send the whole conversation",
+            previous.field, deployment.key
+        );
+        return Err(unsayable(message, previous.field));
+    }
+    let provider = &deployment.provider;
+    let live = Live::of(deployment, &dispatch.gateway.metrics);
+    let none = Resolved::default();
+    let target = Target {
+        stream: dispatch.streamed,
+        stream_usage: provider.accepts_include_usage,
+        max_output: live.and_then(|live| live.max_output),
+        quirks: &provider.quirks,
+        media: dispatch.media.as_ref().map_or(&none, |media| &media.resolved),
+        ..Target::new(speech.upstream, &provider.name, &deployment.key.model)
+    };
+    let mut needs = if speech.converted() { to.needs(&request, &target) } else { Vec::new() };
+    needs.retain(|need| !target.media.0.contains_key(&need.url));
+    if dispatch.route.fetch_media && !needs.is_empty() {
+        return Ok(Step::Fetch(needs));
+    }
+    let encoded =
+        to.encode_request(&request, &target).map_err(|error| no_place(&error, &needs, deployment))?;
+    let strict = dispatch.route.strict && dispatch.operation == Operation::Chat;
+    if let Some(first) = encoded.losses.iter().next().filter(|_| strict) {
+        let message = format!(
+            "`{first}` has no place in a request to {}, and this route is `strict`; leave it out, or use another model",
+            deployment.key
+        );
+        return Err(unsayable(message, first));
+    }
+    Ok(Step::Ready(encoded))
+}
+
+/// The client's request in the neutral form.
+pub(crate) fn decode<'a>(
+    dispatch: &Dispatch,
+    document: &Document<'a>,
+) -> Result<NeutralRequest<'a>, Failure> {
+    let from = known(dispatch.asked.dialect, true)?;
+    // The body has no model where the path has it; what is sent has the candidate's.
+    let called = Called { model: "", stream: dispatch.streamed };
+    from.decode_request(document, called).map_err(|error| wrong(&error))
+}
+
+/// The chat that the client sent, or whose tokens it wants counted.
+pub(crate) fn client_body(dispatch: &Dispatch) -> Result<Cow<'_, [u8]>, Failure> {
+    let body = &dispatch.outgoing.body;
+    match dispatch.operation {
+        Operation::TokenCount => {
+            count_body(dispatch.asked.dialect, body).map_err(|error| wrong(&error.into()))
+        }
+        _ => Ok(Cow::Borrowed(body)),
+    }
+}
+
+/// A candidate's whole answer as the client reads it: its headers, its bytes, and what it used.
+///
+/// # Errors
+/// It is no answer.
+pub(crate) fn answer(
+    dispatch: &mut Dispatch,
+    deployment: &Deployment,
+    mut headers: HeaderMap,
+    body: &Bytes,
+) -> Result<(HeaderMap, Bytes, Usage), Failure> {
+    let speech = dispatch.speech;
+    let from = known(speech.upstream, false)?;
+    let id = answer_id(dispatch);
+    let document = Document::read(body).map_err(|error| misunderstood(&error.into()))?;
+    if let Some(error) = error_in(&document, body, from, speech.upstream) {
+        return Err(blamed(classify_body_error(&error_info(&error)), None, &error, deployment));
+    }
+    let origin = Origin { provider: &deployment.provider.name, id: &id };
+    let answer = from.decode_answer(&document, &origin).map_err(|error| misunderstood(&error))?;
+    let usage = answer.usage.unwrap_or_else(|| attempt::estimate(dispatch, answer.chars()));
+    if !speech.converted() {
+        return Ok((headers, body.clone(), usage));
+    }
+    let encoded = known(speech.client, true)?.encode_answer(&answer, &context(dispatch, deployment));
+    dispatch.settlement.lost_in_answer(&encoded.losses);
+    headers.remove(header::CONTENT_TYPE);
+    Ok((headers, encoded.body.into(), usage))
+}
+
+/// Some servers answer 200 and put the error in the body.
+fn error_in(
+    document: &Document<'_>,
+    body: &[u8],
+    from: &dyn Codec,
+    upstream: Dialect,
+) -> Option<UpstreamError> {
+    if upstream == Dialect::OpenAiChat {
+        return observe(Operation::Chat, body).ok()?.error;
+    }
+    document.root().get("error").map(|_| from.parse_error(body))
+}
+
+/// What drives the candidate's stream.
+pub(crate) fn relay(
+    dispatch: &Dispatch,
+    deployment: &Deployment,
+    strip_usage: bool,
+) -> Result<Relay, Failure> {
+    let speech = dispatch.speech;
+    if speech.client == Dialect::OpenAiChat && !speech.converted() {
+        let rules = StreamRules { operation: dispatch.operation, strip_usage };
+        return Ok(Relay::Observe(StreamObserver::new(rules).expecting(dispatch.choices)));
+    }
+    let from = known(speech.upstream, false)?;
+    let provider = &deployment.provider.name;
+    if !speech.converted() {
+        let watch = Watch::new(from, provider, dispatch.choices);
+        let watch = if dispatch.asked.json_array { watch.as_array() } else { watch };
+        return Ok(Relay::Watch(Box::new(watch)));
+    }
+    let to = (known(speech.client, true)?, context(dispatch, deployment));
+    Ok(Relay::Translate(Box::new(Translator::new((from, provider), to, dispatch.choices))))
+}
+
+/// Whether streams of this dialect are lines of JSON, not events.
+pub(crate) fn streams_lines(dialect: Dialect) -> bool {
+    codec(dialect).is_some_and(Codec::streams_lines)
+}
+
+fn context(dispatch: &Dispatch, deployment: &Deployment) -> AnswerContext {
+    let unix_us = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now());
+    AnswerContext {
+        id: answer_id(dispatch),
+        model: deployment.key.model.to_string(),
+        created: u64::try_from(unix_us / 1_000_000).unwrap_or_default(),
+        stream_usage: dispatch.wants_usage,
+        json_array: dispatch.asked.json_array,
+        request: dispatch.outgoing.body.clone(),
+    }
+}
+
+/// The request's id without its prefix: dialects have their own.
+fn answer_id(dispatch: &Dispatch) -> String {
+    let id = dispatch.settlement.record().map(|record| record.id.to_string()).unwrap_or_default();
+    id.split_once('_').map_or_else(String::new, |(_, id)| id.to_owned())
+}
+
+fn known(dialect: Dialect, for_all: bool) -> Result<&'static dyn Codec, Failure> {
+    codec(dialect).ok_or_else(|| {
+        let message = format!("the dialect `{dialect}` cannot be converted");
+        Failure::unsaid(PublicError::new(ErrorCode::UnsupportedOperation, message), for_all)
+    })
+}
+
+/// The client's request is not what it should be.
+pub(crate) fn wrong(error: &DecodeError) -> Failure {
+    let public = PublicError::new(ErrorCode::InvalidRequest, error.to_string());
+    let public = match error.field() {
+        Some(field) => public.at(field.to_owned()),
+        None => public,
+    };
+    Failure::unsaid(public, true)
+}
+
+fn no_place(error: &EncodeError, needs: &[Need], deployment: &Deployment) -> Failure {
+    let EncodeError { field, problem } = error;
+    let hint = match needs.iter().any(|need| need.path.to_string() == *field) {
+        true => ", or use a route with `fetch_media: true`",
+        false => "",
+    };
+    unsayable(format!("`{field}` {problem}{hint} ({})", deployment.key), field)
+}
+
+fn unsayable(message: String, field: &str) -> Failure {
+    let error = PublicError::new(ErrorCode::InvalidRequest, message).at(field.to_owned());
+    Failure::unsaid(error, false)
+}
+
+fn misunderstood(error: &DecodeError) -> Failure {
+    Failure::new(Outcome::Malformed, "the answer could not be understood").because(error)
+}

@@ -1,0 +1,12 @@
+//! Clients and providers of different dialects: requests, answers, streams, errors, accounts.
+//!
+//! [`fixtures`] has what providers of each dialect say; one file a subject.
+
+mod anthropic;
+mod count;
+mod errors;
+mod fixtures;
+mod losses;
+mod media;
+mod ollama;
+mod same;

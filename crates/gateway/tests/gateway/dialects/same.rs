@@ -1,0 +1,88 @@
+//! Anthropic on both sides: bytes go through as they are, and are read along.
+
+use bytes::Bytes;
+use pointsman_core::{Outcome, UsageSource};
+use pointsman_testkit::mock::Answer;
+use serde_json::json;
+
+use super::fixtures::*;
+use crate::harness::*;
+
+/// Whitespace, escapes, numbers that no double holds, members that nobody knows.
+const ODD: &str = "\n{ \"unknown\" : {\"model\":\"inner\"},\t\"\\u006dodel\":  \"claude\\/c\" ,\"max_tokens\":9,\
+\"seed\":123456789012345678901234567890, \"huge\":1e400,\"messages\":[{\"role\":\"user\",\"content\":\"h\\u00e9\"}] }\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_request_and_its_answer_stay_what_they_are() {
+    let world = start(THREE);
+    let claude = world.upstream("claude");
+    let answer = format!("\n {} \n", message("end_turn")).replace("\"usage\"", "\"unknown\":1e999,\"usage\"");
+    claude.script([
+        Answer::new(200, "application/json; charset=utf-8", answer.clone()).header("request-id", "up-1")
+    ]);
+    let request = with(post("/v1/messages", ODD), "anthropic-beta", "x-1");
+    let reply = world.send(request).await;
+    assert_eq!((reply.status, &reply.body[..]), (200, answer.as_bytes()));
+    assert_eq!(reply.header("content-type"), Some("application/json; charset=utf-8"));
+    assert_eq!(reply.header("request-id"), Some("up-1"));
+    let received = claude.received().remove(0);
+    assert_eq!(received.body, ODD.replace("\"claude\\/c\"", "\"c\""));
+    assert_eq!(received.header_all("anthropic-beta"), ["x-1"]);
+    assert_eq!(received.target, "/v1/messages");
+    let record = world.record().await;
+    assert_eq!((record.usage.input, record.usage.cached_input, record.usage.output), (14, 4, 7));
+    assert_eq!((record.usage.source, record.dropped), (UsageSource::Reported, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_stays_what_it_is_however_it_is_cut() {
+    let bytes = [&b": hello\r\n\r\n"[..], &message_events().concat()].concat();
+    for size in [1, 7, 64, 100_000] {
+        let world = start(THREE);
+        let claude = world.upstream("claude");
+        claude.script([Answer::sse(bytes.chunks(size).map(Bytes::copy_from_slice))]);
+        let mut body = messages("claude/c");
+        body["stream"] = json!(true);
+        let mut stream = world.client().await.open(ask("/v1/messages", &body)).await;
+        assert_eq!(stream.rest().await.as_bytes(), bytes, "in chunks of {size}");
+        let record = world.record().await;
+        assert_eq!((record.outcome, record.usage.input, record.usage.output), (Outcome::Success, 14, 9));
+        body["model"] = json!("c");
+        assert_eq!(sent(&claude.received()[0]), body);
+        world.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn thoughts_of_another_provider_are_taken_out() {
+    let world = start(THREE);
+    let claude = world.upstream("claude");
+    claude.script([Answer::json(&message("end_turn"))]);
+    let mut body = messages("claude/c");
+    body["messages"] = json!([
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": "pm1.gemini.other.s.Zm9yZWlnbg=="},
+            {"type": "text", "text": "Hi."}]},
+        {"role": "user", "content": "and?"},
+    ]);
+    let reply = world.send(ask("/v1/messages", &body)).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    let received = sent(&claude.received()[0]);
+    assert!(!received.to_string().contains("Zm9yZWlnbg=="), "{received}");
+    assert_eq!(received["messages"][2], json!({"role": "user", "content": "and?"}));
+    assert!(reply.header("x-pointsman-dropped").is_some_and(|dropped| dropped.starts_with("messages[1]")));
+    // The answer is in the client's own dialect: nothing of it is rewritten.
+    assert_eq!(reply.json(), message("end_turn"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_goes_through_as_it_is() {
+    let world = start(THREE);
+    let claude = world.upstream("claude");
+    claude.script([failed(400, "invalid_request_error", "max_tokens: too large")]);
+    let reply = world.send(ask("/v1/messages", &messages("claude/c"))).await;
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.json()["request_id"], "req_up");
+    assert_eq!(reply.error(), json!({"type": "invalid_request_error", "message": "max_tokens: too large"}));
+}
