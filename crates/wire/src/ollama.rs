@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod error;
 pub mod generate;
+mod load;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use answer::{decode_answer, encode_answer};
 pub use decode::decode_request;
 pub use encode::{encode_request, needs};
 pub use error::{parse_error, render_error, render_stream_error};
+pub use load::{Load, read_load, render_load};
 pub use stream::{StreamDecoder, StreamEncoder};
 
 use crate::neutral::{Finish, Reason};
