@@ -2,6 +2,7 @@
 //! swaps the result in.
 
 mod classes;
+mod deprecated;
 mod naming;
 mod parts;
 mod pricing;
@@ -107,8 +108,11 @@ pub fn prepare(
     let mut builder = pointsman_routing::Builder::new();
     naming::providers(&mut builder, &providers);
     let mut places = Vec::new();
-    let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places, &providers);
-    naming::aliases(&mut builder, root.aliases.0, &mut places);
+    let mut used = deprecated::Used::default();
+    used.listed(&providers);
+    let about = (&providers[..], &mut used);
+    let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places, about);
+    naming::aliases(&mut builder, root.aliases.0, &mut places, &mut used);
     let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places, &providers)).ok();
 
     let names: Vec<_> = providers.iter().map(|prepared| &prepared.name).collect();
@@ -120,6 +124,7 @@ pub fn prepare(
     let pricing = Pricing::new();
     let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
     let deployments = parts::deployments(&resolver, &providers, pricing, previous);
+    warnings.extend(used.warnings(&resolver, &providers, &deployments));
     files.extend(encrypted.files);
     files.extend(admin_encrypted.files);
     Ok(Snapshot {

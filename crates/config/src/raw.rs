@@ -6,6 +6,7 @@ mod network;
 mod node;
 mod pass_through;
 mod provider;
+mod quirks;
 mod secret;
 mod server;
 
@@ -14,6 +15,7 @@ pub(crate) use network::{CaFile, ProviderHttp2, Proxy, Upstreams};
 pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use pass_through::{KeyRule, Method, PathRule};
 pub(crate) use provider::{Header, Kind, Models, Provider};
+pub(crate) use quirks::{Extra, Quirks};
 pub(crate) use secret::Secret;
 pub(crate) use server::{
     Acme, AuthFailures, Data, Disconnect, Discovery, Domains, Format, Http2, Key, Log, Server, Tls, TlsFiles,

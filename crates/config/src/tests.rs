@@ -1,6 +1,7 @@
 //! The whole path, from text to snapshot.
 
 mod classes;
+mod deprecated;
 mod dialects;
 mod egress;
 mod errors;
@@ -8,6 +9,7 @@ mod exporters;
 mod files;
 mod reload;
 mod tls;
+mod vendors;
 mod world;
 
 use std::path::Path;

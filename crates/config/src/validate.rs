@@ -5,6 +5,7 @@ mod exporters;
 mod keys;
 mod pass_through;
 mod providers;
+mod quirks;
 mod routes;
 mod secrets;
 mod settings;

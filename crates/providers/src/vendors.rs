@@ -5,8 +5,6 @@
 //! `vendors/unverified.rs`.
 
 mod compatible;
-#[cfg(test)]
-mod contract;
 mod table;
 mod unverified;
 
@@ -76,19 +74,6 @@ impl Quirks {
         renames: &[],
         reasoning: Reasoning::Unknown,
     };
-
-    /// What this vendor calls a top-level field of its dialect; `None` where it refuses it.
-    #[must_use]
-    pub fn name<'q>(&self, field: &'q str) -> Option<&'q str> {
-        if self.drops.contains(&field) {
-            return None;
-        }
-        if self.old_max_tokens && field == "max_completion_tokens" {
-            return Some("max_tokens");
-        }
-        let renamed = self.renames.iter().find(|(from, _)| *from == field);
-        Some(renamed.map_or(field, |(_, to)| to))
-    }
 }
 
 /// A hosted provider.

@@ -7,6 +7,7 @@ use pointsman_providers::{Mode, Support, catalogue, names, vendor, vendors};
 use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec, Spelling};
 
 use crate::compose::classes;
+use crate::compose::deprecated::Used;
 use crate::compose::parts::Prepared;
 use crate::decode::{Context, Named, similar};
 use crate::domain::{Provider, RouteOptions};
@@ -78,14 +79,16 @@ pub(super) fn routes(
     builder: &mut Builder,
     written: Named<raw::Route>,
     places: &mut Vec<Place>,
-    providers: &[Prepared],
+    (providers, used): (&[Prepared], &mut Used),
 ) -> Vec<Arc<RouteOptions>> {
     let mut options = Vec::with_capacity(written.0.len());
     for (name, raw) in written.0 {
         let place = number(places, name.place);
         let node = raw.and_then(|raw| {
             options.push(check.route(&name.value, raw.options));
-            classes::expand(check, raw.node.into_spec(places), providers, places)
+            let node = raw.node.into_spec(places);
+            used.route(&name.value, &node);
+            classes::expand(check, node, providers, places)
         });
         let node = node.unwrap_or_else(|| {
             builder.provider(&Arc::from(NOWHERE), true);
@@ -96,11 +99,17 @@ pub(super) fn routes(
     options
 }
 
-pub(super) fn aliases(builder: &mut Builder, written: Named<Spanned<String>>, places: &mut Vec<Place>) {
+pub(super) fn aliases(
+    builder: &mut Builder,
+    written: Named<Spanned<String>>,
+    places: &mut Vec<Place>,
+    used: &mut Used,
+) {
     for (name, target) in written.0 {
         // An alias without target was told already; its name leads nowhere.
         let Some(target) = target else { continue };
         let place = number(places, target.place);
+        used.alias(&name.value, &target.value);
         builder.alias(&name.value, &target.value, place);
     }
 }

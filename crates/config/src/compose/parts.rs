@@ -9,7 +9,6 @@ use pointsman_routing::{Resolved, Resolver};
 use pointsman_transport::egress::{Egress, Egresses};
 use pointsman_transport::guard::Reach;
 use pointsman_transport::{Upstream, UpstreamConfig, Upstreams};
-use pointsman_wire::neutral::Quirks;
 
 use crate::compose::{Input, Pricing};
 use crate::decode::Named;
@@ -179,7 +178,7 @@ fn provider(spec: ProviderSpec, upstream: Arc<Upstream>, targets: Targets) -> Pr
     Provider {
         dialects: dialects.into(),
         api_version: spec.api_version,
-        quirks: Arc::new(Quirks::NONE),
+        quirks: Arc::new(spec.quirks),
         name: spec.name,
         kind: spec.kind,
         vendor: spec.vendor.map(|vendor| vendor.name),

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Context, Decode, Named, OneOrMany, Span, section};
 use crate::raw::node::words;
-use crate::raw::{CaFile, ProviderHttp2, Proxy, Secret};
+use crate::raw::{CaFile, ProviderHttp2, Proxy, Quirks, Secret};
 use crate::yaml::{Node, Place, Spanned, Value};
 
 section! {
@@ -46,6 +46,8 @@ section! {
         models: Option<Models>,
         /// Whether `stream_options.include_usage` is accepted.
         include_usage: Option<bool>,
+        /// In what it differs from others of its dialect.
+        quirks: Option<Quirks>,
         /// Whether it runs on one's own machines and costs nothing.
         local: Option<bool>,
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::header::{self, HeaderName, HeaderValue};
 use pointsman_core::Dialect;
 use pointsman_providers::{AuthStyle, Engine, Protocol, Support, Vendor, engines, vendor, vendors};
+use pointsman_wire::neutral::Quirks;
 
-use super::{Checker, Way};
+use super::{Checker, Way, quirks};
 use crate::decode::similar;
 use crate::domain::{ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
 use crate::raw::{self, Models, Secret};
@@ -31,6 +32,7 @@ pub(crate) struct ProviderSpec {
     pub(crate) timeouts: Timeouts,
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) accepts_include_usage: bool,
+    pub(crate) quirks: Quirks,
     pub(crate) local: bool,
     pub(crate) open_ended: bool,
     pub(crate) models: Vec<String>,
@@ -77,6 +79,7 @@ impl ProviderSpec {
             timeouts: Timeouts::default(),
             tags: Vec::new(),
             accepts_include_usage: false,
+            quirks: Quirks::NONE,
             local: false,
             open_ended: true,
             models: Vec::new(),
@@ -94,6 +97,9 @@ impl ProviderSpec {
             self.base_url.truncate(native.len());
         }
         self.kind = ProviderKind::Api(protocol);
+        if protocol != Protocol::OpenAi {
+            self.quirks = Quirks::NONE;
+        }
         for &(name, value) in protocol.headers() {
             self.headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
         }
@@ -117,6 +123,7 @@ impl ProviderSpec {
             auth_header,
             auth: vec![value],
             accepts_include_usage: vendor.include_usage,
+            quirks: quirks::of_vendor(vendor),
             ..Self::new(vendor.name, source, vendor.base_url)
         })
     }
@@ -168,6 +175,9 @@ impl Checker<'_> {
         spec.region = raw.region.map(Arc::from);
         spec.tags = raw.tags.unwrap_or_default().0.into_iter().map(Arc::from).collect();
         spec.accepts_include_usage = raw.include_usage.unwrap_or(spec.accepts_include_usage);
+        if let Some(written) = raw.quirks {
+            spec.quirks = quirks::with(spec.quirks, written);
+        }
         spec.local = raw.local.unwrap_or(spec.local);
         Some(spec)
     }
@@ -218,6 +228,7 @@ impl Checker<'_> {
             Preset::Vendor(vendor) => {
                 spec.vendor = Some(vendor);
                 spec.accepts_include_usage = vendor.include_usage;
+                spec.quirks = quirks::of_vendor(vendor);
                 vendor.auth
             }
             Preset::Engine(engine) => {
