@@ -49,9 +49,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     writer.object(|w| {
         w.key("model").string(target.model).key("stream").bool(target.stream);
         w.key("messages").array(|w| {
-            for message in messages {
+            for turn in turns::joined(messages, own) {
                 if failed.is_ok() {
-                    failed = turns::write(w, message, target, own, &mut losses);
+                    failed = turns::write(w, turn, target, own, &mut losses);
                 }
             }
         });

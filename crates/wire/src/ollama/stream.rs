@@ -1,5 +1,6 @@
 //! Streams of JSON lines, both ways.
 
+use memchr::memmem;
 use pointsman_core::Usage;
 
 use super::answer::{self, call_id};
@@ -289,12 +290,11 @@ impl StreamEncoder {
 
     fn line(&self, out: &mut Writer, members: impl FnOnce(&mut Writer)) {
         let model = Text::from(self.model.as_deref().unwrap_or_default());
-        out.object(|w| {
+        write_line(out, |w| {
             answer::head(w, &model, self.context.created, &self.context);
             members(w);
             w.key("done").bool(false);
         });
-        out.frame(b"\n");
     }
 
     fn end(&mut self, out: &mut Writer) {
@@ -303,13 +303,41 @@ impl StreamEncoder {
             stop_sequence: sequence.then(Text::default),
             ..Finish::new(reason)
         });
-        out.object(|w| {
+        write_line(out, |w| {
             answer::head(w, &model, self.context.created, &self.context);
             w.key("message").object(|w| {
                 w.key("role").string("assistant").key("content").string("");
             });
             answer::tail(w, finish.as_ref(), self.usage.as_ref(), &mut self.losses);
         });
-        out.frame(b"\n");
     }
+}
+
+/// Writes one line. Libraries of Ollama's clients (Python's among them) end lines at U+2028, U+2029 and
+/// U+0085 as well, which Ollama itself, being written in Go, escapes; so they are escaped here.
+pub(super) fn write_line(out: &mut Writer, members: impl FnOnce(&mut Writer)) {
+    const ENDS: [(&str, &[u8]); 3] =
+        [("\u{2028}", br"\u2028"), ("\u{2029}", br"\u2029"), ("\u{85}", br"\u0085")];
+    let mut line = Writer::with_capacity(256);
+    line.object(members);
+    let mut line = line.finish();
+    for (end, escape) in ENDS {
+        // They can only stand inside of strings.
+        if memmem::find(&line, end.as_bytes()).is_some() {
+            line = replaced(&line, end.as_bytes(), escape);
+        }
+    }
+    out.frame(&line).frame(b"\n");
+}
+
+fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 8);
+    let mut start = 0;
+    for at in memmem::find_iter(text, from) {
+        out.extend_from_slice(text.get(start..at).unwrap_or_default());
+        out.extend_from_slice(to);
+        start = at + from.len();
+    }
+    out.extend_from_slice(text.get(start..).unwrap_or_default());
+    out
 }

@@ -153,6 +153,50 @@ fn what_is_no_answer_is_refused() {
     }
 }
 
+#[test]
+fn what_other_libraries_take_for_the_end_of_a_line_is_escaped_in_a_line() {
+    let text = "a\u{2028}b\u{2029}c\u{85}d\u{e9}";
+    let mut choice = Choice::default();
+    choice.blocks.push(Block::new(Content::text(Text::from(text)), Path::Root));
+    let answer = Answer { choices: vec![choice], ..Answer::default() };
+    let stream = String::from_utf8(streamed(answer)).unwrap();
+    assert!(stream.contains(r"a\u2028b\u2029c\u0085dé"), "{stream}");
+    assert_eq!(heard(stream.as_bytes()).1, text);
+}
+
+#[test]
+fn pieces_of_what_the_model_said_are_one_turn() {
+    let call = |id: &'static str| {
+        let call = ToolCall {
+            id: Text::from(id),
+            item: None,
+            name: Text::from("look"),
+            arguments: Arguments::Object("{}"),
+            seal: None,
+        };
+        Content::ToolCall(call)
+    };
+    let thought = Content::Reasoning(Reasoning { text: vec![Text::from("hm")], ..Reasoning::default() });
+    let mut request = Request::new(Dialect::OpenAiResponses, Text::from("m"));
+    for (role, content) in [
+        (Role::User, Content::text(Text::from("hello"))),
+        (Role::Assistant, thought),
+        (Role::Assistant, Content::text(Text::from("let me see"))),
+        (Role::Assistant, call("a")),
+        (Role::Assistant, call("b")),
+        (Role::Assistant, Content::text(Text::from("more"))),
+    ] {
+        request.messages.push(Message::new(role, Path::Root, vec![Block::new(content, Path::Root)]));
+    }
+    let encoded = value(&encode_request(&request, &target()).unwrap());
+    let messages = encoded["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert_eq!(messages[1]["thinking"], "hm");
+    assert_eq!(messages[1]["content"], "let me see");
+    assert_eq!(messages[1]["tool_calls"].as_array().unwrap().len(), 2);
+    assert_eq!(messages[2]["content"], "more");
+}
+
 fn streamed(answer: Answer<'_>) -> Vec<u8> {
     let mut encoder = StreamEncoder::new(AnswerContext { model: "m".into(), ..AnswerContext::default() });
     let mut out = Writer::default();

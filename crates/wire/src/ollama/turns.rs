@@ -86,27 +86,43 @@ impl<'p> Parts<'p> {
     }
 }
 
+/// The turns of a conversation. Where what the model said stands in pieces (OpenAI's responses have an item
+/// for each thought, text and call), they are one turn: its calls are answered together.
+pub(super) fn joined<'m, 'a>(
+    messages: &'m [Message<'a>],
+    own: bool,
+) -> impl Iterator<Item = &'m [Message<'a>]> {
+    let thought = |block: &Block<'_>| matches!(block.content, Content::Reasoning(_));
+    let call = |block: &Block<'_>| matches!(block.content, Content::ToolCall(_));
+    messages.chunk_by(move |before, after| {
+        let both = before.role == Role::Assistant && after.role == Role::Assistant;
+        let goes_on = after.blocks.iter().all(|block| thought(block) || call(block));
+        !own && both && (goes_on || before.blocks.iter().all(thought))
+    })
+}
+
 /// Writes one turn: as several messages, where results of tools are in it.
 pub(super) fn write(
     w: &mut Writer,
-    message: &Message<'_>,
+    turn: &[Message<'_>],
     target: &Target<'_>,
     own: bool,
     losses: &mut Losses,
 ) -> Result<(), EncodeError> {
-    let Message { role, name, id: _, blocks, path, rest } = message;
-    if name.is_some() {
-        losses.member(*path, "name");
+    for Message { name, path, .. } in turn {
+        if name.is_some() {
+            losses.member(*path, "name");
+        }
     }
-    let word = match role {
-        Role::System | Role::Developer => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
+    let word = match turn.first().map(|message| message.role) {
+        Some(Role::System | Role::Developer) => "system",
+        Some(Role::Assistant) => "assistant",
+        Some(Role::User) | None => "user",
     };
     let mut parts = Parts::default();
     let mut calls = Vec::new();
     let mut results = false;
-    for block in blocks {
+    for block in turn.iter().flat_map(|message| &message.blocks) {
         if block.cache.is_some() {
             losses.member(block.path, "cache_control");
         }
@@ -124,7 +140,7 @@ pub(super) fn write(
     }
     let silent = parts.text.is_empty() && parts.images.is_empty() && parts.thoughts.is_empty();
     if !own {
-        losses.extensions(rest);
+        turn.iter().for_each(|message| losses.extensions(&message.rest));
     }
     if results && silent && calls.is_empty() {
         return Ok(());
@@ -140,7 +156,7 @@ pub(super) fn write(
             });
         }
         if own {
-            write_rest(w, rest);
+            turn.iter().for_each(|message| write_rest(w, &message.rest));
         }
     });
     Ok(())

@@ -8,6 +8,7 @@ use crate::neutral::{
     AnswerContext, BlockId, DecodeError, Event, Finish, Head, Losses, Path, Reason, Sink, fields,
 };
 use crate::ollama::answer;
+use crate::ollama::stream::write_line;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Speech {
@@ -199,10 +200,9 @@ impl StreamEncoder {
 
     fn line(&self, out: &mut Writer, members: impl FnOnce(&mut Writer)) {
         let model = Text::from(self.model.as_deref().unwrap_or_default());
-        out.object(|w| {
+        write_line(out, |w| {
             answer::head(w, &model, self.context.created, &self.context);
             members(w);
         });
-        out.frame(b"\n");
     }
 }
