@@ -20,6 +20,9 @@ KINDS = {
     "chat": ("openai", "/v1"), "responses": ("openai-responses", "/v1"), "anthropic": ("anthropic", "/v1"),
     "gemini": ("gemini", "/v1beta"), "ollama": ("ollama", ""),
 }  # fmt: skip
+# The two dialects that llama.cpp's server speaks, and its model's name.
+ENGINE_KINDS = {"engine-chat": "openai", "engine-messages": "anthropic"}
+ENGINE_MODEL = "smollm2"
 
 
 def free_port() -> int:
@@ -29,7 +32,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def configuration(port: int, admin: int, data: Path, mocks: str) -> str:
+def configuration(port: int, admin: int, data: Path, mocks: str, engine: str) -> str:
     """A provider and a route `via-DIALECT` for each mock. One attempt: what is tested is one call."""
     providers, routes = [], []
     for dialect, (kind, version) in KINDS.items():
@@ -38,6 +41,12 @@ def configuration(port: int, admin: int, data: Path, mocks: str) -> str:
             f"    keys: {{ env: MOCK_KEY }}\n    models: [mock-1]\n    include_usage: true\n"
         )
         routes.append(f"  via-{dialect}:\n    model: up-{dialect}/mock-1\n    retry: {{ attempts: 1 }}\n")
+    for dialect, kind in ENGINE_KINDS.items() if engine else ():
+        providers.append(
+            f"  up-{dialect}:\n    kind: {kind}\n    base_url: {engine}/v1\n    keys: {{ env: MOCK_KEY }}\n"
+            f"    models: [{ENGINE_MODEL}]\n    include_usage: true\n    local: true\n"
+        )
+        routes.append(f"  via-{dialect}: up-{dialect}/{ENGINE_MODEL}\n")
     return (
         f'server:\n  listen: ["127.0.0.1:{port}"]\n  admin: "127.0.0.1:{admin}"\n'
         f'data:\n  dir: "{data}"\n'
@@ -48,12 +57,12 @@ def configuration(port: int, admin: int, data: Path, mocks: str) -> str:
 
 
 @contextlib.contextmanager
-def running(binary: str, mocks: str) -> Iterator[str]:
-    """Pointsman in front of the mocks at this base URL; yields its own."""
+def running(binary: str, mocks: str, engine: str = "") -> Iterator[str]:
+    """Pointsman in front of the mocks at this base URL, and of an engine if there is one; yields its own."""
     with tempfile.TemporaryDirectory(prefix="pointsman-compat-") as folder:
         port = free_port()
         config = Path(folder) / "pointsman.yaml"
-        config.write_text(configuration(port, free_port(), Path(folder) / "data", mocks), encoding="utf-8")
+        config.write_text(configuration(port, free_port(), Path(folder) / "data", mocks, engine), encoding="utf-8")
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         log = open(Path(folder) / "log", "w+", encoding="utf-8")
         process = subprocess.Popen(

@@ -1,11 +1,11 @@
 """Runs every client against every upstream dialect through the Pointsman binary, and holds docs/COMPATIBILITY.md to it.
 
-    run.py --binary PATH --python PATH --llama-index PATH --node-modules PATH [--write] [--show] [--direct]
+    run.py --binary PATH --python PATH --llama-index PATH --node-modules PATH [--engine URL] [--write] [--show] [--direct]
 
 The interpreters are those of the virtual environments that `scripts/parts.py` installs. Each suite prints a JSON line
 a cell (see `python/frame.py`); the table is made of those lines alone. Without --write a difference to the committed
 table fails; so does, in any case, a cell that is worse than the committed one. --direct puts each SDK before the mock
-of its own dialect, without Pointsman: what fails there is not Pointsman's fault.
+of its own dialect, without Pointsman: what fails there is not Pointsman's fault. --engine puts every SDK before a real engine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SUITE_SECONDS = 150
 
 def command(kind: str, modules: list[str], options: argparse.Namespace) -> list[str]:
     """How a suite is started."""
-    more = ["--direct"] if options.direct else []
+    more = ["--direct"] if options.direct else ["--engine"] if options.engine else []
     if kind == "node":
         return ["node", str(HERE / "node" / "run.mjs"), *more, *modules]
     interpreter = options.python if kind == "python" else options.llama_index
@@ -58,7 +58,7 @@ def run_suites(options: argparse.Namespace) -> tuple[list[dict], list[str]]:
     """All lines, and what went wrong beside them."""
     lines: list[dict] = []
     faults: list[str] = []
-    with gateway.mocks(options.python, HERE) as mocks, gateway.running(options.binary, mocks) as root:
+    with gateway.mocks(options.python, HERE) as mocks, gateway.running(options.binary, mocks, options.engine) as root:
         environment = {
             **os.environ, "GATEWAY_URL": root, "MOCK_URL": mocks, "NODE_MODULES": options.node_modules,
             "API_KEY": gateway.MOCK_KEY if options.direct else gateway.CLIENT_KEY,
@@ -78,6 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--binary", "--python", "--llama-index", "--node-modules"):
         parser.add_argument(name, required=True)
+    parser.add_argument("--engine", default="", help="a real llama-server: its section of the page, and nothing else")
     parser.add_argument("--write", action="store_true", help="write the table")
     parser.add_argument("--show", action="store_true", help="print the suites' lines")
     parser.add_argument("--direct", action="store_true", help="SDKs before mocks, without Pointsman")
@@ -86,10 +87,13 @@ def main() -> int:
     lines, faults = run_suites(options)
     if options.direct:
         faults += [f"{table.identity(line)}: {line['error']}" for line in lines if line["ok"] is False]
+    elif options.engine:
+        faults += table.settle_engine(lines, write=options.write)
     else:
         faults += table.settle(lines, write=options.write)
     passed, failed, absent = (sum(1 for line in lines if line["ok"] is ok) for ok in (True, False, None))
-    print(f"note-for-summary: compatibility: {passed} cells hold, {failed} are known to fail, {absent} do not apply; "
+    what = "with a real engine" if options.engine else "with strict mocks"
+    print(f"note-for-summary: compatibility {what}: {passed} cells hold, {failed} are known to fail, {absent} do not apply; "
           f"{time.monotonic() - begun:.0f} s")  # fmt: skip
     print("\n".join(faults), file=sys.stderr)
     return 1 if faults else 0

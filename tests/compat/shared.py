@@ -25,6 +25,11 @@ def marker(scenario: str, nonce: str) -> str:
     return f"[[{scenario} {nonce}]]"
 
 
+def flat(text: str) -> str:
+    """The text without line ends: with them pieces are joined where a dialect has room for one text only."""
+    return text.replace("\n", "")
+
+
 def digest(value: Any) -> str:
     """Twelve hexadecimal digits that stand for a JSON value."""
     text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -74,12 +74,45 @@ def page(lines: list[dict]) -> str:
         out.append("\n")
     out += agents(lines)
     out += notes(lines, False, "Known to fail") + notes(lines, None, "Not applicable")
-    return "".join(out).rstrip() + "\n\n" + fields_of(committed())
+    return "".join(out).rstrip() + "\n\n" + engine_of(committed()) + fields_of(committed())
 
 
 def committed() -> str:
     """The page as it is."""
     return PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+
+
+ENGINE = """## To a real engine
+llama.cpp's server with a model of 135 million parameters, by the two dialects that it speaks. A cell is a plain and a
+streamed answer with usage, a function call and its result. Ids end in `/engine`.
+"""
+ENGINES = {"engine-chat": "`/v1/chat/completions`", "engine-messages": "`/v1/messages`"}
+
+
+def engine_of(text: str) -> str:
+    """The section about the engine, which is written by a run of its own."""
+    start = text.find(ENGINE.splitlines()[0] + "\n")
+    return text[start : len(text) - len(fields_of(text))] if start >= 0 else ""
+
+
+def settle_engine(lines: list[dict], write: bool) -> list[str]:
+    """What is wrong with a run against the engine; with `write` its section is written."""
+    cells = {identity(line): line for line in lines}
+    rows = [f"{ENGINE}\n| client | {' | '.join(ENGINES.values())} |\n|---|---|---|\n"]
+    for client in sorted({line["client"] for line in lines}, key=str.lower):
+        marks = [mark(cells.get(f"{client}/{engine}/engine")) for engine in ENGINES]
+        rows.append(f"| {client} | {' | '.join(marks)} |\n")
+    section = "".join([*rows, "\n", *notes(lines, False, "Known to fail with the engine")]).rstrip() + "\n\n"
+    whole = committed()
+    before, fields = engine_of(whole), fields_of(whole)
+    if write:
+        kept = whole[: len(whole) - len(before) - len(fields)]
+        PAGE.write_text(f"{kept.rstrip()}\n\n{section}{fields}".rstrip() + "\n", encoding="utf-8")
+        return []
+    if section == before:
+        return []
+    errors = [f"{identity(line)}: {line['error']}" for line in lines if line["ok"] is False]
+    return [*errors, "the section about the engine in docs/COMPATIBILITY.md is not what this run shows"]
 
 
 def fields_of(text: str) -> str:

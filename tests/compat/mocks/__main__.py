@@ -106,7 +106,7 @@ class Mock(BaseHTTPRequestHandler):
         if scenario == "slow":
             self.slow(dialect, view, path, nonce)
             return
-        issued[name].check(nonce, view)
+        issued[name].check(view)
         reply = reply_to(view, dialect.call_id)
         issued[name].add(nonce, [call for call in reply.calls if call.id])
         if not view.stream:

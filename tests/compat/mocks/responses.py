@@ -7,13 +7,15 @@ from typing import Any
 from openai.types.responses import Response, ResponseStreamEvent
 from openai.types.responses.response_create_params import ResponseCreateParams
 
+from openai.types.responses.input_token_count_params import InputTokenCountParams
+
 from shared import essence
 
 from .chat import arguments, closed
 from .neutral import Reply, View
 from .strict import Refused, check
 
-PATHS = ("/v1/responses",)
+PATHS = ("/v1/responses", "/v1/responses/input_tokens")
 KEY_HEADER = "authorization"
 # What the ids of items begin with; others are refused by the vendor.
 ITEM_IDS = {"message": "msg_", "function_call": "fc_", "reasoning": "rs_", "custom_tool_call": "ctc_"}
@@ -33,7 +35,8 @@ def read(text: bytes, path: str, headers: Any) -> View:
             if part.get("type") == "input_image":
                 # Required by the SDK's type, but not by the vendor: other SDKs leave it out.
                 part.setdefault("detail", "auto")
-    check(ResponseCreateParams, json.dumps(body).encode())
+    kind = InputTokenCountParams if path.endswith("/input_tokens") else ResponseCreateParams
+    check(kind, json.dumps(body).encode())
     view = View(stream=bool(body.get("stream")))
     if body.get("instructions"):
         view.system.append(body["instructions"])
@@ -164,7 +167,9 @@ def response(reply: Reply, items: list[dict[str, Any]], status: str = "completed
 
 
 def whole(reply: Reply, view: View, path: str) -> dict[str, Any]:
-    """A whole answer."""
+    """A whole answer, or the count of tokens."""
+    if path.endswith("/input_tokens"):
+        return {"object": "response.input_tokens", "input_tokens": reply.usage["input"]}
     answer = response(reply, items_of(reply, view))
     check(Response, json.dumps(answer).encode())
     return answer

@@ -15,6 +15,7 @@ import * as shared from "./shared.mjs";
 
 export const require = createRequire(`${process.env.NODE_MODULES}/`);
 export const UPSTREAMS = ["chat", "responses", "anthropic", "gemini", "ollama"];
+export const ENGINES = ["engine-chat", "engine-messages"];
 export const TIMEOUT_MS = 30_000;
 const CLOSED_WITHIN_MS = 5_000;
 const UNSAYABLE = { responses: ["stop"], ollama: ["choice"] };
@@ -146,9 +147,9 @@ async function both(run) {
 }
 
 async function images(c) {
-  const [prompt, first, second, after] = [c.fresh("text"), picture(), picture(), word()];
+  const [prompt, first, second, after] = [c.fresh("images"), picture(), picture(), word()];
   const answer = await c.client.ask({ turns: [["user", [prompt, first, second, after]]], limit: 4096 });
-  await c.told(answer.text, { turns: [["user", prompt + after]], images: [first, second].map(shared.hash) });
+  await c.told(answer.text, { turns: [["user", (prompt + after).replaceAll("\n", "")]], images: [first, second].map(shared.hash) });
 }
 
 async function structured(c, stream) {
@@ -193,6 +194,26 @@ async function cancel(c) {
   throw new Error("the upstream's connection was not closed");
 }
 
+/** A real engine answers and calls a function: whatever it says, the form holds. */
+async function engine(c, stream) {
+  const common = { stream, temperature: 0 };
+  const hello = [["system", "You are terse."], ["user", ["Say hello."]]];
+  const answer = await c.client.ask({ ...common, turns: hello, limit: 16 });
+  assert.ok(answer.text.trim(), `no text: ${JSON.stringify(answer)}`);
+  const [input, output] = answer.usage ?? [];
+  assert.ok(input > 5 && output > 0 && output <= 16, `usage ${answer.usage}`);
+  const city = { type: "string", description: "The city's name" };
+  const form = { type: "object", properties: { city }, required: ["city"], additionalProperties: false };
+  const tool = { name: "get_weather", description: "Tells the weather of a city.", schema: form };
+  const turns = [["user", ["What is the weather in Paris? Use the function."]]];
+  const called = await c.client.ask({ ...common, turns, tools: [tool], choice: "any", limit: 64 });
+  assert.deepEqual(called.calls.map((call) => call.name), ["get_weather"]);
+  assert.equal(typeof called.calls[0].arguments.city, "string");
+  turns.push(["answer", called], ["results", [[called.calls[0], { sky: "clear", degrees: 21 }]]]);
+  const last = await c.client.ask({ ...common, turns, tools: [tool], limit: 24 });
+  assert.ok(last.text.trim() || last.calls.length, `nothing after the result: ${JSON.stringify(last)}`);
+}
+
 export const FEATURES = {
   chat: (c) => chat(c),
   stream: (c) => chat(c, true),
@@ -203,6 +224,7 @@ export const FEATURES = {
   reasoning: (c) => both((stream) => talk(c, "reasoning", tools(1), [0], stream, true)),
   errors,
   cancel,
+  engine: (c) => both((stream) => engine(c, stream)),
 };
 
 /** Runs the cells of one client and prints a line each. */

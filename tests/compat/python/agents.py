@@ -85,7 +85,7 @@ class ClaudeCode(Agent):
         told = "".join(block["text"] for block in last if block["type"] == "text")
         proven = case.upstream in ("responses", "anthropic", "gemini")
         case.told(
-            told, system="\n".join(system), turns=[["user", prompt]], tools=as_viewed(functions), calls=wanted,
+            told, system="".join(system), turns=[["user", prompt]], tools=as_viewed(functions), calls=wanted,
             results=[[wanted[0][0], good], [wanted[1][0], bad]], reasoning=True,
             proofs=[shared.proof(case.nonce)] if proven else [],
         )  # fmt: skip
@@ -160,7 +160,7 @@ class Codex(Agent):
         seen = json.loads(told)
         proven = case.upstream in ("responses", "anthropic", "gemini")
         digests = shared.digests({
-            "system": f"{instructions}\n{rules}", "turns": [["user", prompt]],
+            "system": instructions + rules, "turns": [["user", prompt]],
             "results": [[shell["name"], said], ["apply_patch", done]],
             "calls": [[shell["name"], wanted], ["apply_patch", {"input": shared.PATCH}]],
             "proofs": [shared.proof(case.nonce)] if proven else [], "tools": as_viewed([shell]),

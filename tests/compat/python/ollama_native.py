@@ -16,6 +16,7 @@ class Ollama(Client):
     loses_proofs = "Ollama's messages have no place for the proof of a thought"
     lacks = {"choice"}
     deep_tools = False
+    keeps_ids = False
 
     def open(self) -> None:
         headers = {"authorization": f"Bearer {self.key}"}
@@ -38,7 +39,7 @@ class Ollama(Client):
         if ask.schema:
             fields["format"] = ask.schema
         if ask.reasoning:
-            fields["think"] = True
+            fields["think"] = "medium"
         return fields
 
     def ask(self, ask: Ask) -> Answer:
