@@ -55,7 +55,11 @@ pub(super) fn content<'a>(
     if node.kind() != Kind::Array {
         return Err(DecodeError::wrong(place.member("content"), "a string or an array of blocks"));
     }
-    (0u32..).zip(node.elements()).map(|(number, element)| block(element, at(number), side)).collect()
+    let mut blocks = Vec::with_capacity(node.elements().count());
+    for (number, element) in (0u32..).zip(node.elements()) {
+        blocks.push(block(element, at(number), side)?);
+    }
+    Ok(blocks)
 }
 
 /// One block.

@@ -9,6 +9,9 @@ use super::{Flaw, JsonError, Kind, Scanner, Text};
 /// Values in one document: a bound on the index (64 MiB), far above any honest request.
 pub const MAX_VALUES: usize = 4 * 1024 * 1024;
 
+/// Room for more values than this is given back: the index is kept as long as the document.
+const SPARE_VALUES: usize = 2_048;
+
 /// One value or key. Containers are followed by all that is inside them.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -39,6 +42,9 @@ impl<'a> Document<'a> {
         let mut entries = Vec::with_capacity((body.len() / 32).clamp(16, 4096));
         index(&mut scanner, &mut entries)?;
         scanner.end()?;
+        if entries.capacity() - entries.len() > SPARE_VALUES {
+            entries.shrink_to_fit();
+        }
         Ok(Self { text: scanner.text(), entries })
     }
 

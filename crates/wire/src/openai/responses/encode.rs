@@ -38,6 +38,9 @@ fn need(block: &Block<'_>, target: &Target<'_>, needs: &mut Vec<Need>) {
     }
 }
 
+/// What an item has around it more than the turns of other dialects.
+const ITEM: usize = 64;
+
 /// Writes the body of `POST /v1/responses`.
 ///
 /// # Errors
@@ -50,7 +53,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         return Err(EncodeError { field: need.path.to_string(), problem });
     }
     let mut encoder = Encoder { target, client: request.dialect, own, losses: Losses::default() };
-    let mut writer = Writer::with_capacity(items::size(request));
+    let mut writer = Writer::with_capacity(request.room() + ITEM * request.messages.len());
     writer.object(|w| encoder.request(w, request));
     Ok(Encoded { body: writer.finish(), losses: encoder.losses })
 }

@@ -33,7 +33,11 @@ pub(super) fn read<'a>(
     if node.kind() != Kind::Array {
         return Err(DecodeError::wrong(place.item().member(inner), "a string or a list of parts"));
     }
-    (0u32..).zip(node.elements()).map(|(at, part)| read_part(part, place.part(inner, at))).collect()
+    let mut blocks = Vec::with_capacity(node.elements().count());
+    for (at, part) in (0u32..).zip(node.elements()) {
+        blocks.push(read_part(part, place.part(inner, at))?);
+    }
+    Ok(blocks)
 }
 
 fn read_part<'a>(part: Node<'_, 'a>, path: Path) -> Result<Block<'a>, DecodeError> {

@@ -17,6 +17,7 @@ pub(super) const INPUT: &str = "input";
 
 /// Reads them all.
 pub(super) fn items<'a>(list: Node<'_, 'a>, request: &mut Request<'a>) -> Result<(), DecodeError> {
+    request.messages.reserve_exact(list.elements().count());
     for (at, node) in (0u32..).zip(list.elements()) {
         let message = read(node, Place { list: INPUT, at }, request)?;
         let Some(message) = rejoin(message, &mut request.messages) else { continue };

@@ -10,36 +10,12 @@ use super::super::{item, words};
 use super::Encoder;
 use crate::json::{Text, Writer};
 use crate::neutral::{
-    Arguments, Block, Content, Given, Message, Path, Reasoning, Request, Role, Seal, SealKind, Source,
-    ToolCall, ToolResult, ids,
+    Arguments, Block, Content, Given, Message, Path, Reasoning, Role, Seal, SealKind, ToolCall, ToolResult,
+    ids,
 };
 
 /// The longest id of a call that the vendor takes.
 const MAX_CALL_ID: usize = 64;
-
-/// Room for what is not counted: names, options, braces.
-const OVERHEAD: usize = 4_096;
-
-/// About as many bytes as the request takes, written.
-pub(super) fn size(request: &Request<'_>) -> usize {
-    let blocks = request.messages.iter().flat_map(|message| &message.blocks);
-    blocks.map(block_size).sum::<usize>() + request.tools.len() * 512 + OVERHEAD
-}
-
-fn block_size(block: &Block<'_>) -> usize {
-    let own = match &block.content {
-        Content::Text { text, .. } | Content::Refusal(text) => text.byte_len(),
-        Content::Image(media) | Content::Document(media) | Content::Audio(media) => match &media.source {
-            Source::Base64(text) | Source::PlainText(text) | Source::Url(text) | Source::File(text) => {
-                text.byte_len()
-            }
-        },
-        Content::ToolResult(result) => result.content.iter().map(block_size).sum(),
-        Content::Opaque(raw) => raw.len(),
-        Content::Video(_) | Content::ToolCall(_) | Content::Reasoning(_) => 256,
-    };
-    own + 96
-}
 
 impl Encoder<'_> {
     /// `instructions` and `input`.
