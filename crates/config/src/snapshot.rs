@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::BytesMut;
 use pointsman_core::{KeyDirectory, ModelRef};
 use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolved, Resolver, RouteId};
 use pointsman_transport::egress::Egresses;
@@ -111,7 +112,7 @@ impl Snapshot {
         if let Some(known) = dynamic.get(&key) {
             return Some(Arc::clone(known));
         }
-        let mut deployment = self.pricing.deployment(key.clone(), provider);
+        let mut deployment = self.pricing.deployment(key.clone(), provider, &mut BytesMut::new());
         deployment.listed = deployment.mode.is_some();
         let deployment = Arc::new(deployment);
         if dynamic.len() < MAX_DYNAMIC {

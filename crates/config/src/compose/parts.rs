@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use http::Uri;
 use pointsman_core::{Dialect, Operation};
 use pointsman_providers::{Call, Protocol, simulated, vendors};
@@ -205,6 +206,7 @@ pub(super) fn deployments(
     pricing: Pricing,
     previous: Option<&Snapshot>,
 ) -> Vec<Arc<Deployment>> {
+    let mut names = BytesMut::with_capacity(resolver.deployments().map(|(_, key)| key.model.len() + 2).sum());
     let all = resolver.deployments().filter_map(|(id, key)| {
         let provider = providers.get(id.index())?;
         let before = previous.and_then(|previous| {
@@ -216,7 +218,7 @@ pub(super) fn deployments(
         });
         match before {
             Some(before) if before.key == *key && Arc::ptr_eq(&before.provider, provider) => Some(before),
-            _ => Some(Arc::new(pricing.deployment(key.clone(), provider))),
+            _ => Some(Arc::new(pricing.deployment(key.clone(), provider, &mut names))),
         }
     });
     all.collect()

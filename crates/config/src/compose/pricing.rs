@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use pointsman_core::ModelRef;
 use pointsman_providers::{Catalogue, PriceList, catalogue, vendor};
 
@@ -26,20 +26,28 @@ impl Pricing {
     }
 
     /// A deployment with all that is known of its model. What runs here is free; what nobody knows has
-    /// no price.
-    pub(crate) fn deployment(&self, key: ModelRef, provider: &Arc<Provider>) -> Deployment {
+    /// no price, and neither has what is only paid by the second or the character, which no usage tells.
+    /// `names` is where its quoted name is kept: one piece of memory for many names.
+    pub(crate) fn deployment(
+        &self,
+        key: ModelRef,
+        provider: &Arc<Provider>,
+        names: &mut BytesMut,
+    ) -> Deployment {
         let vendor = provider.vendor.and_then(vendor);
         let entry = vendor.and_then(|vendor| self.catalogue.find_for(vendor, &key.model));
         let free = provider.local || provider.simulated();
         Deployment {
             name: key.to_string().into(),
             provider: Arc::clone(provider),
-            model_json: quote(&key.model),
+            model_json: quote(&key.model, names),
             price: if free {
                 Some(PriceList::FREE)
             } else {
-                entry.as_ref().and_then(|entry| entry.price.clone())
-            },
+                let billable = |price: &PriceList| price.prices_tokens() || price.units().request.is_some();
+                entry.as_ref().and_then(|entry| entry.price.clone()).filter(billable)
+            }
+            .map(Box::new),
             price_version: self.version,
             context_length: entry.as_ref().and_then(|entry| entry.max_input),
             listed: true,
@@ -50,7 +58,9 @@ impl Pricing {
     }
 }
 
-/// The model id as a JSON string.
-fn quote(model: &str) -> Bytes {
-    serde_json::Value::from(model).to_string().into()
+/// The model id as a JSON string. All that come from one `names` share its reference count: with thousands of
+/// models, a request does not wait for a cache line of its model's own.
+fn quote(model: &str, names: &mut BytesMut) -> Bytes {
+    names.extend_from_slice(serde_json::Value::from(model).to_string().as_bytes());
+    names.split().freeze()
 }

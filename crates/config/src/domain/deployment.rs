@@ -22,8 +22,9 @@ pub struct Deployment {
     pub provider: Arc<Provider>,
     /// The upstream model id as a quoted JSON string, ready to be spliced in.
     pub model_json: Bytes,
-    /// `None`: not known, which is not the same as free.
-    pub price: Option<PriceList>,
+    /// `None`: not known, which is not the same as free. Boxed: it is half of what is known of a model, and
+    /// thousands of models share the processor's caches.
+    pub price: Option<Box<PriceList>>,
     /// The version of the price list: the catalogue's, also where nothing is known.
     pub price_version: u32,
     /// In tokens, where known.

@@ -48,7 +48,7 @@ fn keys_in_the_environment_make_providers() {
     let id = snapshot.resolver.deployments().position(|(_, key)| &*key.model == "gpt-4o").unwrap();
     let deployment = &snapshot.deployments[id];
     assert_eq!(deployment.model_json, "\"gpt-4o\"");
-    assert!(deployment.price.as_ref().is_some_and(|price| !price.is_free()));
+    assert!(deployment.price.as_deref().is_some_and(|price| !price.is_free()));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn prices_are_free_known_or_unknown() {
     );
     let price = |name: &str| {
         let deployment = snapshot.deployments.iter().find(|deployment| &*deployment.name == name).unwrap();
-        deployment.price.as_ref().map(pointsman_providers::PriceList::is_free)
+        deployment.price.as_deref().map(pointsman_providers::PriceList::is_free)
     };
     assert_eq!(price("openai/gpt-4o"), Some(false));
     assert_eq!(price("openai/gpt-unheard-of"), None);

@@ -133,10 +133,10 @@ pub(crate) fn conclude(
 
 /// An answer without usage costs nobody knows what, unless nothing of this deployment costs anything.
 pub(crate) fn cost_is_known(deployment: &Deployment, operation: Operation, usage: &Usage) -> bool {
-    // Keeping files is not billed by the call; what a batch costs is billed by the provider later.
-    operation == Operation::Files
+    // Keeping files and answers is not billed by the call; what a batch costs is billed by the provider later.
+    matches!(operation, Operation::Files | Operation::Responses)
         || usage.source != UsageSource::Unknown
-        || deployment.price.as_ref() == Some(&PriceList::FREE)
+        || deployment.price.as_deref() == Some(&PriceList::FREE)
 }
 
 async fn whole(
@@ -160,6 +160,11 @@ async fn whole(
     let observed = observe(dispatch.operation, &body).map_err(|error| {
         Failure::new(Outcome::Malformed, "the answer could not be understood").because(error)
     })?;
+    // An answer that is only read again may tell of an error, and of what making it used.
+    if dispatch.operation == Operation::Responses {
+        let (deployment, status) = (deployment.clone(), head.status);
+        return Ok(Whole { deployment, status, headers, body, usage: None });
+    }
     if let Some(error) = &observed.error {
         let outcome = classify_body_error(&error_info(error));
         return Err(blamed(outcome, None, error, deployment));

@@ -71,7 +71,7 @@ impl Bill {
     /// end, and with an event that is half here.
     pub(crate) fn cost(&self) -> Option<Cost> {
         let whole = self.open == 0 && self.spoken == 0 && !matches!(self.message, Message::Held(_));
-        let free = self.deployment.price.as_ref() == Some(&PriceList::FREE);
+        let free = self.deployment.price.as_deref() == Some(&PriceList::FREE);
         if free { Some(Cost::default()) } else { self.cost.filter(|_| whole) }
     }
 
@@ -137,7 +137,7 @@ impl Bill {
     }
 
     fn add(&mut self, usage: Option<Usage>, by: Option<&Deployment>) {
-        let price = by.and_then(|deployment| deployment.price.as_ref());
+        let price = by.and_then(|deployment| deployment.price.as_deref());
         let Some(usage) = usage else {
             self.cost = self.cost.filter(|_| price == Some(&PriceList::FREE));
             return;
