@@ -11,7 +11,7 @@ mod translator;
 mod watch;
 
 pub use codec::{Called, Codec, Decode, Encode, codec};
-pub use count::{count_body, count_request, counts_tokens, read_count, render_count};
+pub use count::{count_request, counts_tokens, read_count, render_count};
 pub use frames::Lines;
 pub use relay::Relay;
 pub use translator::Translator;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 use pointsman_config::Deployment;
-use pointsman_core::{Dialect, Operation, Outcome, Phase, PublicError, Usage, UsageSource};
+use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, Phase, PublicError, Usage, UsageSource};
+use pointsman_providers::Protocol;
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::{ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody};
 use pointsman_wire::neutral::Losses;
@@ -96,6 +97,7 @@ pub(crate) async fn attempt(
 ) -> Result<Opened, Failure> {
     // Made for the first candidate as its bytes would be: nobody else may use them.
     let edits = dispatch.first_edits.take();
+    offers(deployment, dispatch.operation)?;
     let speech = Speech::with(dispatch, deployment);
     dispatch.speech = speech;
     if !dispatch.dropped.is_empty() {
@@ -166,6 +168,19 @@ async fn exchange(
             .map(Exchanged::Stream);
     }
     plain(dispatch, deployment, response).await
+}
+
+/// Whether there is such an operation at all: Anthropic's API has nothing but chats.
+fn offers(deployment: &Deployment, operation: Operation) -> Result<(), Failure> {
+    let provider = &deployment.provider;
+    let chats =
+        provider.protocol() == Protocol::Anthropic && !provider.dialects.contains(&Dialect::OpenAiChat);
+    if !chats || operation == Operation::Chat {
+        return Ok(());
+    }
+    let message =
+        format!("{} has no {}: its provider's API has chats only", deployment.key, operation.as_str());
+    Err(Failure::unsaid(PublicError::new(ErrorCode::UnsupportedOperation, message), false))
 }
 
 /// The request for a candidate that speaks what the client does: its bytes with the candidate's model

@@ -10,7 +10,6 @@ use pointsman_config::Deployment;
 use pointsman_core::{Outcome, Phase, PublicError, Usage};
 use pointsman_providers::Protocol;
 use pointsman_wire::convert::{counts_tokens, read_count, render_count};
-use pointsman_wire::json::Document;
 use tokio::time::timeout_at;
 
 use crate::body::ResponseBody;
@@ -130,8 +129,7 @@ async fn exchange(
 
 fn estimate(dispatch: &Dispatch) -> Result<Counted, Failure> {
     let dialect = dispatch.asked.dialect;
-    let body = translate::client_body(dispatch)?;
-    let document = Document::read(&body).map_err(|error| translate::wrong(&error.into()))?;
+    let document = translate::read(dispatch)?;
     let tokens = translate::decode(dispatch, &document)?.estimated_tokens();
     Ok(Counted::Estimated(render_count(dialect, tokens).into()))
 }

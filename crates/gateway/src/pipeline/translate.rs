@@ -1,8 +1,6 @@
 //! Stage 10: where client and candidate speak different dialects, the request and its answer are
 //! converted; where they speak the same, the answer is only looked at.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use pointsman_config::Deployment;
@@ -10,7 +8,7 @@ use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, PublicError, Usage}
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::RequestBody;
 use pointsman_wire::UpstreamError;
-use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, count_body, count_request};
+use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, count_request};
 use pointsman_wire::json::Document;
 use pointsman_wire::neutral::{
     AnswerContext, DecodeError, EncodeError, Encoded, Need, Origin, Target, may_hold_tag,
@@ -100,8 +98,7 @@ pub(crate) async fn encode(
 fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure> {
     let speech = dispatch.speech;
     let to = known(speech.upstream, false)?;
-    let body = client_body(dispatch)?;
-    let document = Document::read(&body).map_err(|error| wrong(&error.into()))?;
+    let document = read(dispatch)?;
     let request = decode(dispatch, &document)?;
     if let Some(previous) = request.previous.as_ref().filter(|_| speech.converted()) {
         let message = format!(
@@ -139,6 +136,11 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
     Ok(Step::Ready(encoded))
 }
 
+/// The client's body.
+pub(crate) fn read(dispatch: &Dispatch) -> Result<Document<'_>, Failure> {
+    Document::read(&dispatch.outgoing.body).map_err(|error| wrong(&error.into()))
+}
+
 /// The client's request in the neutral form.
 pub(crate) fn decode<'a>(
     dispatch: &Dispatch,
@@ -148,17 +150,6 @@ pub(crate) fn decode<'a>(
     // The body has no model where the path has it; what is sent has the candidate's.
     let called = Called { model: "", stream: dispatch.streamed };
     from.decode_request(document, called).map_err(|error| wrong(&error))
-}
-
-/// The chat that the client sent, or whose tokens it wants counted.
-pub(crate) fn client_body(dispatch: &Dispatch) -> Result<Cow<'_, [u8]>, Failure> {
-    let body = &dispatch.outgoing.body;
-    match dispatch.operation {
-        Operation::TokenCount => {
-            count_body(dispatch.asked.dialect, body).map_err(|error| wrong(&error.into()))
-        }
-        _ => Ok(Cow::Borrowed(body)),
-    }
 }
 
 /// A candidate's whole answer as the client reads it: its headers, its bytes, and what it used.
@@ -255,8 +246,7 @@ fn known(dialect: Dialect, for_all: bool) -> Result<&'static dyn Codec, Failure>
     })
 }
 
-/// The client's request is not what it should be.
-pub(crate) fn wrong(error: &DecodeError) -> Failure {
+fn wrong(error: &DecodeError) -> Failure {
     let public = PublicError::new(ErrorCode::InvalidRequest, error.to_string());
     let public = match error.field() {
         Some(field) => public.at(field.to_owned()),

@@ -1,10 +1,8 @@
 //! Counting the tokens of a prompt, in the dialects that have a call for it.
 //!
 //! The body of such a call is that of a chat without what is about the answer: [`count_request`] cuts it
-//! down, [`count_body`] finds it in a client's, [`read_count`] and [`render_count`] are the answer.
+//! down, [`read_count`] and [`render_count`] are the answer. A client's body is read as that of a chat.
 //! Members as in the vendors' SDKs (anthropic-python 2.12, openai-python 2.46, google-genai 2.25).
-
-use std::borrow::Cow;
 
 use pointsman_core::Dialect;
 
@@ -46,21 +44,6 @@ const WHOLE: &str = "generateContentRequest";
 #[must_use]
 pub const fn counts_tokens(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::Anthropic | Dialect::OpenAiResponses | Dialect::Gemini)
-}
-
-/// The chat whose tokens a client wants counted, as a body of its own.
-///
-/// # Errors
-/// The body is not JSON.
-pub fn count_body(dialect: Dialect, body: &[u8]) -> Result<Cow<'_, [u8]>, JsonError> {
-    if dialect != Dialect::Gemini {
-        return Ok(Cow::Borrowed(body));
-    }
-    let document = Document::read(body)?;
-    Ok(match document.root().get(WHOLE) {
-        Some(whole) => Cow::Borrowed(whole.raw().as_bytes()),
-        None => Cow::Borrowed(body),
-    })
 }
 
 /// The body for a provider's count, from that of a chat with it.
@@ -143,16 +126,6 @@ mod tests {
         let inside = json!({"model": "models/m-1", "contents": [1], "generationConfig": {"topK": 1}});
         assert_eq!(whole, json!({"generateContentRequest": inside}));
         assert!(count_request(Dialect::Anthropic, b"{", "m").is_err());
-    }
-
-    #[test]
-    fn a_gemini_client_may_send_the_whole_request() {
-        let body = br#"{"generateContentRequest": {"contents": [2]}}"#;
-        assert_eq!(&*count_body(Dialect::Gemini, body).unwrap(), br#"{"contents": [2]}"#);
-        let body = br#"{"contents": [1]}"#;
-        assert_eq!(&*count_body(Dialect::Gemini, body).unwrap(), body);
-        assert_eq!(&*count_body(Dialect::Anthropic, b"no JSON").unwrap(), b"no JSON");
-        assert!(count_body(Dialect::Gemini, b"no JSON").is_err());
     }
 
     #[test]

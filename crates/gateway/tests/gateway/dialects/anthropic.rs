@@ -70,7 +70,7 @@ async fn an_openai_client_gets_a_whole_answer_of_anthropics() {
 #[tokio::test(start_paused = true)]
 async fn an_openai_client_gets_a_stream_of_anthropics() {
     for (asks, size) in [(false, 10_000), (true, 7), (true, 1)] {
-        let world = start(THREE);
+        let world = start(FIVE);
         let claude = world.upstream("claude");
         let bytes = message_events().concat();
         let chunks = bytes.chunks(size).map(bytes::Bytes::copy_from_slice);
@@ -108,7 +108,7 @@ async fn an_openai_client_gets_a_stream_of_anthropics() {
 
 #[tokio::test(start_paused = true)]
 async fn an_anthropic_client_gets_a_whole_answer_of_openais() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let gpt = world.upstream("gpt");
     gpt.script([Answer::json(&completion())]);
     let body = json!({
@@ -161,7 +161,7 @@ async fn an_anthropic_client_gets_a_whole_answer_of_openais() {
 
 #[tokio::test(start_paused = true)]
 async fn an_anthropic_client_gets_a_stream_of_openais() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let gpt = world.upstream("gpt");
     let tokens = Tokens { input: 12, output: 3 };
     gpt.script([Answer::chat_stream("gpt-x", &["hi", " you"], Some(tokens))]);
@@ -190,7 +190,7 @@ async fn an_anthropic_client_gets_a_stream_of_openais() {
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_cannot_tell_usage_in_streams_is_not_asked_to() {
-    let world = start(&THREE.replace("include_usage: true", "include_usage: false"));
+    let world = start(&FIVE.replace("include_usage: true", "include_usage: false"));
     let gpt = world.upstream("gpt");
     gpt.script([Answer::chat_stream("gpt-x", &["hi", " you"], None)]);
     let mut body = messages("gpt/g");
@@ -205,7 +205,7 @@ async fn a_provider_that_cannot_tell_usage_in_streams_is_not_asked_to() {
 
 #[tokio::test(start_paused = true)]
 async fn a_candidate_of_another_dialect_takes_over() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     claude.script([failed(529, "overloaded_error", "busy"), failed(529, "overloaded_error", "busy")]);
     for streams in [false, true] {
@@ -234,7 +234,7 @@ async fn a_candidate_of_another_dialect_takes_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_ends_a_converted_stream() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     let gate = Gate::new();
     claude.script([Answer::sse(message_events()).gate(5, &gate)]);
@@ -254,7 +254,7 @@ async fn a_client_that_leaves_ends_a_converted_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn a_converted_answer_is_kept_as_the_client_got_it() {
-    let yaml = THREE.replace("  both:", "  kept: { model: claude/c, store_bodies: true }\n  both:");
+    let yaml = FIVE.replace("  both:", "  kept: { model: claude/c, store_bodies: true }\n  both:");
     let world = start(&yaml);
     let claude = world.upstream("claude");
     claude.script([Answer::json(&message("end_turn")), Answer::sse(message_events())]);
@@ -268,7 +268,7 @@ async fn a_converted_answer_is_kept_as_the_client_got_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_answer_that_is_none_is_tried_elsewhere() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     gpt.otherwise(|_| Answer::chat("gpt-x", "hi", Tokens { input: 1, output: 1 }));
     let answers = [
@@ -295,7 +295,7 @@ async fn a_whole_answer_that_is_none_is_tried_elsewhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_shows_nothing_is_tried_elsewhere() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     let tokens = Some(Tokens { input: 1, output: 1 });
     gpt.otherwise(move |_| Answer::chat_stream("gpt-x", &["hi"], tokens));

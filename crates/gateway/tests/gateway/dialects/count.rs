@@ -11,7 +11,7 @@ const PATH: &str = "/v1/messages/count_tokens";
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_counts_is_asked() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     let answer = "{ \"input_tokens\" : 2095, \"more\": 1 }";
     claude.script([Answer::new(200, "application/json", answer)]);
@@ -39,7 +39,7 @@ async fn a_provider_that_counts_is_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn elsewhere_it_is_estimated_and_says_so() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let gpt = world.upstream("gpt");
     let mut body = messages("gpt/g");
     body["system"] = json!("x".repeat(400));
@@ -77,7 +77,7 @@ async fn a_server_of_the_dialect_without_this_call_is_estimated_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_count_is_tried_again_and_elsewhere() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     claude.script([
         failed(529, "overloaded_error", "busy"),
@@ -101,7 +101,7 @@ async fn a_count_is_tried_again_and_elsewhere() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_prompt_is_refused() {
-    let world = start(THREE);
+    let world = start(FIVE);
     for body in [json!({"model": "gpt/g"}), json!({"model": "gpt/g", "messages": 7})] {
         let reply = world.send(ask(PATH, &body)).await;
         assert_eq!(

@@ -21,7 +21,7 @@ fn assert_anthropic(reply: &Reply, status: u16, kind: &str, code: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn refusals_before_anything_is_sent() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let cases: [(Value, u16, &str, &str); 5] = [
         (json!({"max_tokens": 1}), 400, "invalid_request_error", "invalid_request"),
         (messages("claude/none"), 404, "not_found_error", "model_not_found"),
@@ -65,7 +65,7 @@ async fn refusals_before_anything_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn keys_where_each_sdk_puts_them() {
     let hash: String = Sha256::digest("pm-1").iter().map(|byte| format!("{byte:02x}")).collect();
-    let world = start(&format!("{THREE}keys: [{{ id: k, sha256: {hash} }}]\n"));
+    let world = start(&format!("{FIVE}keys: [{{ id: k, sha256: {hash} }}]\n"));
     let claude = world.upstream("claude");
     claude.otherwise(|_| Answer::json(&message("end_turn")));
     let request = || ask("/v1/messages", &messages("claude/c"));
@@ -92,7 +92,7 @@ async fn keys_where_each_sdk_puts_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_providers_refusal_is_told_in_the_clients_dialect() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     claude.script([failed(400, "invalid_request_error", "prompt is too long")]);
     let reply = world.chat("claude/c").await;
@@ -110,7 +110,7 @@ async fn a_providers_refusal_is_told_in_the_clients_dialect() {
 
 #[tokio::test(start_paused = true)]
 async fn exhausted_attempts_are_named_in_the_clients_dialect() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     claude.otherwise(|_| failed(529, "overloaded_error", "busy"));
     gpt.otherwise(|_| Answer::rate_limited(Some(90)));
@@ -124,7 +124,7 @@ async fn exhausted_attempts_are_named_in_the_clients_dialect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_breaks_off_says_so_and_has_no_end() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     let tokens = Some(Tokens { input: 1, output: 1 });
     gpt.script([Answer::chat_stream("g", &["a", "b"], tokens).cut_after_parts(2, Cut::Reset)]);
@@ -160,7 +160,7 @@ async fn a_stream_that_breaks_off_says_so_and_has_no_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_stalls_ends_in_the_clients_dialect() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let gpt = world.upstream("gpt");
     let tokens = Some(Tokens { input: 1, output: 1 });
     gpt.script([Answer::chat_stream("g", &["a", "b"], tokens).cut_after_parts(2, Cut::Hang)]);
@@ -170,4 +170,20 @@ async fn a_stream_that_stalls_ends_in_the_clients_dialect() {
     let text = world.client().await.open(ask("/v1/messages", &body)).await.rest().await;
     assert_elapsed(started, secs(5));
     assert!(text.contains("event: error") && text.contains("the stream stalled"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_of_chats_only_is_not_asked_for_more() {
+    let world = start(FIVE);
+    let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
+    let body = |model: &str| json!({"model": model, "input": "x"});
+    let reply = world.send(ask("/v1/embeddings", &body("claude/c"))).await;
+    reply.assert_error(400, "unsupported_operation", None);
+    assert!(reply.message().contains("claude/c has no embeddings"), "{}", reply.message());
+    let reply = world.send(ask("/v1/embeddings", &body("both"))).await;
+    assert_eq!((reply.status, reply.header("x-pointsman-provider")), (200, Some("gpt")));
+    assert_eq!(gpt.received()[0].path(), "/v1/embeddings");
+    let prompt = json!({"model": "claude/c", "prompt": "x"});
+    world.send(ask("/v1/completions", &prompt)).await.assert_error(400, "unsupported_operation", None);
+    assert_eq!(claude.connections().accepted, 0);
 }

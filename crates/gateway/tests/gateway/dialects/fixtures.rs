@@ -1,4 +1,4 @@
-//! Three providers of different dialects, and what they say.
+//! A provider of each dialect, and what they say.
 
 use bytes::Bytes;
 use http::Request;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::*;
 
 /// One provider of each dialect, and routes over them.
-pub(super) const THREE: &str = r"
+pub(super) const FIVE: &str = r"
 providers:
   claude: { kind: anthropic, base_url: http://claude.test/v1, keys: { env: ALPHA_KEY }, models: [c] }
   gpt:
@@ -19,6 +19,8 @@ providers:
     include_usage: true
     timeouts: { connect: 2s, first_byte: 20s, first_token: 10s, between_chunks: 5s, total: 60s }
   olla: { kind: ollama, base_url: http://olla.test, models: [l] }
+  goog: { kind: gemini, base_url: http://goog.test/v1beta, keys: { env: ALPHA_KEY }, models: [f] }
+  resp: { kind: openai-responses, base_url: http://resp.test/v1, keys: { env: BETA_KEY }, models: [r] }
 routes:
   both: { first: [claude/c, gpt/g] }
   exact: { model: claude/c, strict: true }
@@ -151,4 +153,86 @@ pub(super) fn tool_chat(model: &str) -> Value {
         "max_completion_tokens": 200,
         "temperature": 0.5,
     })
+}
+
+/// A whole answer of Gemini's: text and a call.
+pub(super) fn candidates() -> Value {
+    json!({
+        "candidates": [{"index": 0, "finishReason": "STOP", "content": {"role": "model", "parts": [
+            {"text": "Let me see."},
+            {"functionCall": {"name": "weather", "args": {"city": "Z\u{fc}rich"}}}]}}],
+        "usageMetadata": {"promptTokenCount": 14, "cachedContentTokenCount": 4, "candidatesTokenCount": 9,
+            "totalTokenCount": 23},
+        "modelVersion": "gemini-x", "responseId": "resp-1",
+    })
+}
+
+/// The same answer as a stream.
+pub(super) fn candidate_events() -> Vec<Bytes> {
+    let said = |parts: Value| {
+        json!({"candidates": [{"index": 0, "content": {"role": "model", "parts": parts}}],
+        "modelVersion": "gemini-x", "responseId": "resp-1"})
+    };
+    let mut last = said(json!([{"functionCall": {"name": "weather", "args": {"city": "Z\u{fc}rich"}}}]));
+    last["candidates"][0]["finishReason"] = json!("STOP");
+    last["usageMetadata"] = candidates()["usageMetadata"].clone();
+    let events = [said(json!([{"text": "Let me "}])), said(json!([{"text": "see."}])), last];
+    events.iter().map(|event| Bytes::from(format!("data: {event}\r\n\r\n"))).collect()
+}
+
+/// A whole answer of OpenAI's responses: text and a call.
+pub(super) fn response() -> Value {
+    json!({
+        "id": "resp_1", "object": "response", "created_at": 1_700_000_000, "status": "completed", "model": "r-x",
+        "error": null, "incomplete_details": null, "instructions": null, "metadata": {}, "parallel_tool_calls": true,
+        "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0,
+        "output": [
+            {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [
+                {"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}]},
+            {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather",
+                "arguments": "{\"city\": \"Z\u{fc}rich\"}", "status": "completed"},
+        ],
+        "usage": {"input_tokens": 14, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 9,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 23},
+    })
+}
+
+/// The same answer as a stream.
+pub(super) fn response_events() -> Vec<Bytes> {
+    let whole = response();
+    let (message, call) = (&whole["output"][0], &whole["output"][1]);
+    let mut begun = whole.clone();
+    (begun["output"], begun["usage"], begun["status"]) = (json!([]), Value::Null, json!("in_progress"));
+    let mut empty = message.clone();
+    (empty["content"], empty["status"]) = (json!([]), json!("in_progress"));
+    let mut called = call.clone();
+    (called["arguments"], called["status"]) = (json!(""), json!("in_progress"));
+    let part = json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []});
+    let text = |kind: &str, more: Value| {
+        let mut event = json!({"type": kind, "item_id": "msg_1", "output_index": 0, "content_index": 0});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let events = [
+        json!({"type": "response.created", "response": begun}),
+        json!({"type": "response.output_item.added", "output_index": 0, "item": empty}),
+        text("response.content_part.added", json!({"part": part})),
+        text("response.output_text.delta", json!({"delta": "Let me ", "logprobs": []})),
+        text("response.output_text.delta", json!({"delta": "see.", "logprobs": []})),
+        text("response.output_text.done", json!({"text": "Let me see.", "logprobs": []})),
+        text("response.content_part.done", json!({"part": message["content"][0]})),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": message}),
+        json!({"type": "response.output_item.added", "output_index": 1, "item": called}),
+        json!({"type": "response.function_call_arguments.delta", "item_id": "fc_1", "output_index": 1,
+            "delta": call["arguments"]}),
+        json!({"type": "response.function_call_arguments.done", "item_id": "fc_1", "output_index": 1,
+            "name": "weather", "arguments": call["arguments"]}),
+        json!({"type": "response.output_item.done", "output_index": 1, "item": call}),
+        json!({"type": "response.completed", "response": whole}),
+    ];
+    let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
+        event["sequence_number"] = json!(number);
+        event
+    });
+    numbered.map(|value| event(&value)).collect()
 }

@@ -20,7 +20,7 @@ fn seeded(model: &str) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn fields_that_are_left_out_are_named_to_the_client_and_in_the_record() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     claude.script([Answer::json(&message("end_turn")), Answer::sse(message_events())]);
     for streams in [false, true] {
@@ -45,7 +45,7 @@ async fn fields_that_are_left_out_are_named_to_the_client_and_in_the_record() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_answer_loses_is_in_the_record() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let gpt = world.upstream("gpt");
     let mut answer = completion();
     answer["choices"][0]["logprobs"] = json!({"content": []});
@@ -71,7 +71,7 @@ async fn what_the_answer_loses_is_in_the_record() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_route_refuses_what_it_would_have_to_leave_out() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     claude.otherwise(|_| Answer::json(&message("end_turn")));
     let mut body = tool_chat("exact");
@@ -92,7 +92,7 @@ async fn a_strict_route_refuses_what_it_would_have_to_leave_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_route_asks_the_candidate_that_can_be_told_everything() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     gpt.script([Answer::chat("g", "hi", TOKENS), Answer::error(500, "x"), Answer::error(500, "x")]);
     let mut body = tool_chat("exact-both");
@@ -120,7 +120,7 @@ async fn a_strict_route_asks_the_candidate_that_can_be_told_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_candidate_that_carries_all_leaves_no_word_of_the_one_before() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     claude.script([failed(500, "api_error", "x")]);
     gpt.script([Answer::chat("g", "hi", TOKENS)]);

@@ -45,7 +45,7 @@ impl Network for Names {
 
 /// A world that fetches, its provider, and the two servers.
 fn seeing() -> (World, Mock, [Mock; 2]) {
-    let world = start(THREE);
+    let world = start(FIVE);
     let servers = [PUBLIC, PRIVATE].map(|address| {
         let mock = world.server(address);
         mock.otherwise(|_| Answer::new(200, "image/png", PNG));
@@ -99,7 +99,7 @@ async fn they_are_not_fetched_where_it_does_not() {
     let content = sent(&claude.received()[0])["messages"][0]["content"].clone();
     assert_eq!(content[1]["source"], json!({"type": "url", "url": "https://pictures.example/a.png"}));
     // A server that was not given the means says so.
-    let blind = start(THREE);
+    let blind = start(FIVE);
     let reply = blind.send(ask("/v1/chat/completions", &look_at("seeing", PICTURE))).await;
     reply.assert_error(400, "unsupported_operation", None);
 }
@@ -157,7 +157,7 @@ async fn size_type_time_and_number_are_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_fetched_counts_as_held() {
-    let small = THREE.replace("routes:", "server: { max_body: 4KiB, max_in_flight: 6KiB }\nroutes:");
+    let small = FIVE.replace("routes:", "server: { max_body: 4KiB, max_in_flight: 6KiB }\nroutes:");
     let world = start(&small);
     world.server(PUBLIC).otherwise(|_| Answer::new(200, "image/png", vec![b'x'; 3_000]));
     let names = Names(world.net.clone());

@@ -25,7 +25,7 @@ fn ollama(model: &str, stream: Option<bool>) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn clients_of_other_dialects_get_its_streams() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let olla = world.upstream("olla");
     for size in [1, 10, 10_000] {
         let bytes = lines().concat();
@@ -61,7 +61,7 @@ async fn clients_of_other_dialects_get_its_streams() {
 
 #[tokio::test(start_paused = true)]
 async fn clients_of_other_dialects_get_its_whole_answers() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let olla = world.upstream("olla");
     let answer = json!({"model": "l", "created_at": "2026-01-01T00:00:00Z", "done": true, "done_reason": "length",
         "message": {"role": "assistant", "content": "hi", "thinking": "Hm."}, "prompt_eval_count": 3, "eval_count": 2});
@@ -78,7 +78,7 @@ async fn clients_of_other_dialects_get_its_whole_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn its_own_clients_get_lines_whoever_answers() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     claude.script([Answer::sse(message_events())]);
     let tokens = Some(Tokens { input: 14, output: 9 });
@@ -110,7 +110,7 @@ async fn its_own_clients_get_lines_whoever_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn on_both_sides_bytes_stay_what_they_are() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let olla = world.upstream("olla");
     let bytes = lines().concat();
     for size in [1, 33, 10_000] {
@@ -127,7 +127,7 @@ async fn on_both_sides_bytes_stay_what_they_are() {
 
 #[tokio::test(start_paused = true)]
 async fn its_errors_are_texts_and_lines() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let [olla, gpt] = ["olla", "gpt"].map(|name| world.upstream(name));
     let reply = world.send(ask("/api/chat", &ollama("olla/none", None))).await;
     assert_eq!((reply.status, reply.json()["code"].as_str()), (404, Some("model_not_found")));
@@ -162,7 +162,7 @@ fn lines_of(at: usize) -> Bytes {
 
 #[tokio::test(start_paused = true)]
 async fn pictures_by_address_are_refused_where_they_are_not_fetched() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let olla = world.upstream("olla");
     let body = json!({"model": "olla/l", "messages": [{"role": "user", "content": [
         {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}]}]});

@@ -14,7 +14,7 @@ const ODD: &str = "\n{ \"unknown\" : {\"model\":\"inner\"},\t\"\\u006dodel\":  \
 
 #[tokio::test(start_paused = true)]
 async fn a_request_and_its_answer_stay_what_they_are() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     let answer = format!("\n {} \n", message("end_turn")).replace("\"usage\"", "\"unknown\":1e999,\"usage\"");
     claude.script([
@@ -38,7 +38,7 @@ async fn a_request_and_its_answer_stay_what_they_are() {
 async fn a_stream_stays_what_it_is_however_it_is_cut() {
     let bytes = [&b": hello\r\n\r\n"[..], &message_events().concat()].concat();
     for size in [1, 7, 64, 100_000] {
-        let world = start(THREE);
+        let world = start(FIVE);
         let claude = world.upstream("claude");
         claude.script([Answer::sse(bytes.chunks(size).map(Bytes::copy_from_slice))]);
         let mut body = messages("claude/c");
@@ -55,7 +55,7 @@ async fn a_stream_stays_what_it_is_however_it_is_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn thoughts_of_another_provider_are_taken_out() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     claude.script([Answer::json(&message("end_turn"))]);
     let mut body = messages("claude/c");
@@ -78,7 +78,7 @@ async fn thoughts_of_another_provider_are_taken_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_goes_through_as_it_is() {
-    let world = start(THREE);
+    let world = start(FIVE);
     let claude = world.upstream("claude");
     claude.script([failed(400, "invalid_request_error", "max_tokens: too large")]);
     let reply = world.send(ask("/v1/messages", &messages("claude/c"))).await;
