@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use pointsman_providers::Class;
 
 /// An AI model router: sends each request to the right model, on one OpenAI-compatible port.
 #[derive(Debug, Parser)]
@@ -103,6 +105,12 @@ pub(crate) struct Models {
     /// Only this provider
     #[arg(long)]
     pub(crate) provider: Option<String>,
+    /// Only models of this class
+    #[arg(long, value_parser = PossibleValuesParser::new(Class::ALL.map(Class::as_str)))]
+    pub(crate) class: Option<String>,
+    /// The whole catalogue, also of providers that are not configured
+    #[arg(long)]
+    pub(crate) all: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

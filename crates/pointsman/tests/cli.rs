@@ -255,12 +255,12 @@ fn models_have_exact_prices_and_the_unknown_is_not_free() {
     let place = place.with("KEY", SECRET);
     assert_eq!(
         place.ok(&["models"]),
-        "NAME              CONTEXT  USD/M IN  CACHED IN  USD/M OUT  NOTE\n\
-         fast                                                       route\n\
-         quick                                                      alias of fast\n\
-         box/tiny                       free                  free\n\
-         far/huge                    unknown               unknown\n\
-         work/gpt-4o-mini   128000      0.15      0.075        0.6\n\
+        "NAME              CLASS  CONTEXT  USD/M IN  CACHED IN  USD/M OUT  NOTE\n\
+         fast                                                              route\n\
+         quick                                                             alias of fast\n\
+         box/tiny                              free                  free\n\
+         far/huge                           unknown               unknown\n\
+         work/gpt-4o-mini  flash   128000      0.15      0.075        0.6  other prices for batch, priority\n\
          \n\
          sim/...  made-up answers, free\n"
     );
@@ -269,12 +269,25 @@ fn models_have_exact_prices_and_the_unknown_is_not_free() {
         models,
         json!([{
             "name": "work/gpt-4o-mini", "type": "model", "provider": "work", "model": "gpt-4o-mini",
-            "context_length": 128_000,
+            "class": "flash", "mode": "chat", "context_length": 128_000, "max_output": 16_384,
+            "input_modalities": ["text", "image", "file"], "output_modalities": ["text"],
+            "capabilities": ["tools", "parallel_tools", "vision", "pdf", "response_schema", "prompt_caching"],
+            "deprecated": null,
             "usd_per_million_tokens": {
-                "input": 0.15, "cached_input": 0.075, "cache_write": null, "output": 0.6, "reasoning": null,
+                "input": 0.15, "cached_input": 0.075, "output": 0.6,
+                "batch": { "input": 0.075, "cached_input": 0.075, "output": 0.3 },
+                "priority": { "input": 0.25, "cached_input": 0.125, "output": 1 },
             },
+            "usd_per_piece": {},
         }])
     );
+    assert_eq!(place.ok(&["models", "--class", "coder"]), "");
+    assert!(place.ok(&["models", "--class", "flash"]).contains("\nwork/gpt-4o-mini  flash"));
+    let coders: Value =
+        serde_json::from_str(&place.ok(&["models", "--all", "--class", "coder", "--json"])).unwrap();
+    assert!(coders.as_array().unwrap().len() > 20);
+    assert!(coders.as_array().unwrap().iter().all(|model| model["class"] == "coder"));
+    assert!(place.run(&["models", "--class", "coders"]).err.contains("possible values: frontier, standard"));
     place.write("none.yaml", "discovery: { env: false, engines: false }\n");
     assert_eq!(
         place.ok(&["models", "-c", "none.yaml"]),

@@ -1,12 +1,15 @@
-//! `pointsman models`: every name that a request may use, with context length and prices.
+//! `pointsman models`: every name that a request may use, or the whole catalogue, with class, context length and
+//! prices. `models/document.rs` has it as JSON.
+
+mod document;
 
 use std::sync::Arc;
 
 use pointsman_config::{Deployment, Snapshot};
-use pointsman_core::Price;
-use pointsman_providers::{PriceList, Prices};
+use pointsman_core::Service;
+use pointsman_providers::price::{write_usd, write_usd_per_million};
+use pointsman_providers::{CatalogueEntry, Class, PriceList, Prices, Units, catalogue, vendor, vendors};
 use pointsman_routing::{Resolved, Resolver};
-use serde_json::{Number, Value, json};
 
 use super::records::UNKNOWN;
 use super::world::{self, Sources};
@@ -14,11 +17,25 @@ use crate::cli::Models;
 use crate::failure::Failure;
 use crate::output::{self, Align, Table};
 
-/// Femto-dollars per token in one dollar per million tokens.
-const FEMTO_PER_USD_PER_MILLION: u64 = 1_000_000_000;
+/// A model, and what is known of it.
+struct Row {
+    /// `provider/model`.
+    name: String,
+    provider: String,
+    model: String,
+    /// What it costs here, which may be less than the catalogue says; for what only pieces cost, what they cost.
+    price: Option<PriceList>,
+    context_length: Option<u32>,
+    entry: Option<CatalogueEntry>,
+}
 
 /// Lists them.
 pub(crate) fn run(args: &Models) -> Result<(), Failure> {
+    let class = args.class.as_deref().and_then(Class::from_word);
+    if args.all {
+        let rows = listed(args.provider.as_deref(), class)?;
+        return show(args, &rows, &[], "");
+    }
     let sources = Sources::read(&args.config)?;
     let snapshot = world::runtime()?.block_on(sources.discover(&world::online()?))?;
     let provider = args.provider.as_deref();
@@ -28,54 +45,139 @@ pub(crate) fn run(args: &Models) -> Result<(), Failure> {
         return Err(Failure::new(message).hint(format!("there are: {}", known.join(", "))));
     }
     let deployments = snapshot.deployments.iter();
-    let deployments: Vec<_> = deployments
+    let rows: Vec<_> = deployments
         .filter(|deployment| provider.is_none_or(|name| *deployment.key.provider == *name))
+        .map(|deployment| Row::of(deployment))
+        .filter(|row| class.is_none_or(|class| row.class() == Some(class)))
         .collect();
-    if args.json {
-        return output::print(&format!("{:#}\n", document(&snapshot, provider, &deployments)));
-    }
-    let (table, notes) = (table(&snapshot, provider, &deployments), notes(&snapshot, provider));
-    output::print(&if table.is_empty() { notes } else { format!("{table}\n{notes}") })
+    let own: Vec<_> = match (provider, class) {
+        (None, None) => own_names(&snapshot.resolver).collect(),
+        _ => Vec::new(),
+    };
+    let notes = if class.is_some() { String::new() } else { notes(&snapshot, provider) };
+    show(args, &rows, &own, &notes)
 }
 
-fn table(snapshot: &Snapshot, provider: Option<&str>, deployments: &[&Arc<Deployment>]) -> Table {
+impl Row {
+    fn of(deployment: &Deployment) -> Self {
+        let vendor = deployment.provider.vendor.and_then(vendor);
+        let entry = vendor.and_then(|vendor| catalogue().find_for(vendor, &deployment.key.model));
+        let listed = || entry.as_ref().and_then(|entry| entry.price.clone());
+        Self {
+            name: deployment.name.to_string(),
+            provider: deployment.key.provider.to_string(),
+            model: deployment.key.model.to_string(),
+            price: deployment.price.as_deref().cloned().or_else(listed),
+            context_length: deployment.context_length,
+            entry,
+        }
+    }
+
+    fn listed(provider: &str, entry: CatalogueEntry) -> Self {
+        Self {
+            name: format!("{provider}/{}", entry.model),
+            provider: provider.to_owned(),
+            model: entry.model.to_owned(),
+            price: entry.price.clone(),
+            context_length: entry.max_input,
+            entry: Some(entry),
+        }
+    }
+
+    fn class(&self) -> Option<Class> {
+        self.entry.as_ref().map(|entry| entry.class)
+    }
+
+    /// What the other columns do not say.
+    fn note(&self) -> String {
+        let mut notes = Vec::new();
+        if let Some(price) = &self.price {
+            notes.extend(
+                price
+                    .tiers()
+                    .first()
+                    .map(|tier| format!("other prices above {} tokens in", tier.above_input)),
+            );
+            notes.extend(pieces(price.units()).map(|(usd, piece)| format!("{usd} USD for each {piece}")));
+            let others = Service::ALL.into_iter().skip(1).filter(|service| price.service(*service).is_some());
+            let others: Vec<&str> = others.map(Service::as_str).collect();
+            if !others.is_empty() {
+                notes.push(format!("other prices for {}", others.join(", ")));
+            }
+        }
+        let date = self.entry.as_ref().and_then(|entry| entry.deprecated);
+        notes.extend(date.map(|date| format!("deprecated: off on {date}")));
+        notes.join("; ")
+    }
+}
+
+/// The whole catalogue, or one provider's part of it, by the names of vendors.
+fn listed(provider: Option<&str>, class: Option<Class>) -> Result<Vec<Row>, Failure> {
+    let named = |given: &'static str| {
+        let vendor = vendors().iter().find(|vendor| vendor.catalogue.contains(&given));
+        vendor.map_or(given, |vendor| vendor.name)
+    };
+    let all = catalogue().entries().map(|entry| Row::listed(named(entry.provider), entry));
+    let rows: Vec<_> = all.filter(|row| provider.is_none_or(|name| row.provider == name)).collect();
+    match provider {
+        Some(name) if rows.is_empty() => {
+            let message = format!("the catalogue has no provider `{}`", output::plain(name));
+            Err(Failure::new(message).hint("`pointsman models --all` lists them all"))
+        }
+        _ => {
+            Ok(rows.into_iter().filter(|row| class.is_none_or(|class| row.class() == Some(class))).collect())
+        }
+    }
+}
+
+fn show(args: &Models, rows: &[Row], own: &[(Arc<str>, String)], notes: &str) -> Result<(), Failure> {
+    if args.json {
+        return output::print(&format!("{:#}\n", document::document(rows, own)));
+    }
+    let table = table(rows, own);
+    let gap = if table.is_empty() || notes.is_empty() { "" } else { "\n" };
+    let table = if table.is_empty() { String::new() } else { table.to_string() };
+    output::print(&format!("{table}{gap}{notes}"))
+}
+
+fn table(rows: &[Row], own: &[(Arc<str>, String)]) -> Table {
     let mut table = Table::new([
         ("NAME", Align::Left),
+        ("CLASS", Align::Left),
         ("CONTEXT", Align::Right),
         ("USD/M IN", Align::Right),
         ("CACHED IN", Align::Right),
         ("USD/M OUT", Align::Right),
         ("NOTE", Align::Left),
     ]);
-    if provider.is_none() {
-        for (name, note) in own_names(&snapshot.resolver) {
-            let blank = String::new;
-            table.row([name.to_string(), blank(), blank(), blank(), blank(), note]);
-        }
+    for (name, note) in own {
+        let blank = String::new;
+        table.row([name.to_string(), blank(), blank(), blank(), blank(), blank(), note.clone()]);
     }
-    for deployment in deployments {
-        let [input, cached, output] = prices(deployment.price.as_ref());
+    for row in rows {
+        let [input, cached, output] = prices(row.price.as_ref());
         table.row([
-            deployment.name.to_string(),
-            deployment.context_length.map(|length| length.to_string()).unwrap_or_default(),
+            row.name.clone(),
+            row.class().map(|class| class.as_str().to_owned()).unwrap_or_default(),
+            row.context_length.map(|length| length.to_string()).unwrap_or_default(),
             input,
             cached,
             output,
-            note(deployment.price.as_ref()),
+            row.note(),
         ]);
     }
     table
 }
 
 /// Routes and aliases, with what they are.
-fn own_names(resolver: &Resolver) -> impl Iterator<Item = (&Arc<str>, String)> {
-    let routes = resolver.routes().map(|name| (name, "route".to_owned()));
+fn own_names(resolver: &Resolver) -> impl Iterator<Item = (Arc<str>, String)> {
+    let routes = resolver.routes().map(|name| (Arc::clone(name), "route".to_owned()));
     let aliases = resolver.aliases().map(|name| {
         let target = match resolver.resolve(name) {
             Ok(Resolved::Known(known)) => format!("alias of {}", known.canonical_name()),
             _ => "alias".to_owned(),
         };
-        (name, target)
+        (Arc::clone(name), target)
     });
     routes.chain(aliases)
 }
@@ -85,17 +187,28 @@ fn prices(list: Option<&PriceList>) -> [String; 3] {
     match list {
         None => [UNKNOWN.into(), String::new(), UNKNOWN.into()],
         Some(list) if list.is_free() => ["free".into(), String::new(), "free".into()],
+        // Paid by the piece, which the note tells.
+        Some(list) if *list.base() == Prices::default() => Default::default(),
         Some(list) => {
             let base = list.base();
-            let cached = base.cached_input.map(usd_per_million).unwrap_or_default();
-            [usd_per_million(base.input), cached, usd_per_million(base.output)]
+            let cached = base.cached_input.map(write_usd_per_million).unwrap_or_default();
+            [write_usd_per_million(base.input), cached, write_usd_per_million(base.output)]
         }
     }
 }
 
-fn note(list: Option<&PriceList>) -> String {
-    let first = list.and_then(|list| list.tiers().first());
-    first.map(|tier| format!("other prices above {} tokens in", tier.above_input)).unwrap_or_default()
+/// Prices of what is no token, in USD, each with the name of the piece.
+fn pieces(units: Units) -> impl Iterator<Item = (String, &'static str)> {
+    let all = [
+        (units.request, "request"),
+        (units.input_picture, "picture in"),
+        (units.picture, "picture"),
+        (units.input_second, "second in"),
+        (units.output_second, "second"),
+        (units.input_character, "character in"),
+        (units.output_character, "character"),
+    ];
+    all.into_iter().filter_map(|(price, piece)| Some((write_usd(price?), piece)))
 }
 
 /// Names that no list holds.
@@ -113,70 +226,15 @@ fn notes(snapshot: &Snapshot, provider: Option<&str>) -> String {
     text
 }
 
-/// The exact decimal: `0.15`, `3`.
-fn usd_per_million(price: Price) -> String {
-    let (whole, rest) = (price.0 / FEMTO_PER_USD_PER_MILLION, price.0 % FEMTO_PER_USD_PER_MILLION);
-    let text = format!("{whole}.{rest:09}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn document(snapshot: &Snapshot, provider: Option<&str>, deployments: &[&Arc<Deployment>]) -> Value {
-    let models = deployments.iter().map(|deployment| {
-        json!({
-            "name": &*deployment.name,
-            "type": "model",
-            "provider": &*deployment.key.provider,
-            "model": &*deployment.key.model,
-            "context_length": deployment.context_length,
-            "usd_per_million_tokens": deployment.price.as_ref().map(price_document),
-        })
-    });
-    let own = own_names(&snapshot.resolver).filter(|_| provider.is_none()).map(|(name, note)| {
-        let (kind, target) = match note.split_once(" of ") {
-            Some((kind, target)) => (kind.to_owned(), Some(target.to_owned())),
-            None => (note, None),
-        };
-        json!({ "name": &**name, "type": kind, "target": target })
-    });
-    own.chain(models).collect()
-}
-
-/// `null` for a price that is not known; 0 for what is free.
-fn price_document(list: &PriceList) -> Value {
-    let exact = |price: Price| usd_per_million(price).parse::<Number>().map_or(Value::Null, Value::Number);
-    let prices = |base: &Prices| {
-        json!({
-            "input": exact(base.input),
-            "cached_input": base.cached_input.map(exact),
-            "cache_write": base.cache_write.map(exact),
-            "output": exact(base.output),
-            "reasoning": base.reasoning.map(exact),
-        })
-    };
-    let mut document = prices(list.base());
-    let tiers: Vec<Value> = list
-        .tiers()
-        .iter()
-        .map(|tier| json!({ "above_input_tokens": tier.above_input, "prices": prices(&tier.prices) }))
-        .collect();
-    if !tiers.is_empty() {
-        document["tiers"] = tiers.into();
-    }
-    document
-}
-
 #[cfg(test)]
 mod tests {
+    use pointsman_core::Price;
     use pointsman_providers::Tier;
 
     use super::*;
 
-    #[test]
-    fn prices_are_exact_decimals() {
-        for (femto, text) in [(0, "0"), (150_000_000, "0.15"), (3_000_000_000, "3"), (1, "0.000000001")] {
-            assert_eq!(usd_per_million(Price(femto)), text);
-        }
-        assert_eq!(usd_per_million(Price(u64::MAX)), "18446744073.709551615");
+    fn row(provider: &str, model: &str) -> Row {
+        Row::listed(provider, catalogue().find(provider, model).unwrap())
     }
 
     #[test]
@@ -185,12 +243,40 @@ mod tests {
         assert_eq!(prices(Some(&PriceList::FREE))[0], "free");
         let base = Prices::new(Price(150_000_000), Price(600_000_000));
         assert_eq!(prices(Some(&PriceList::flat(base))), ["0.15", "", "0.6"]);
-        let tier = Tier { above_input: 200_000, prices: base };
-        let tiered = PriceList::tiered(base, vec![tier]);
-        assert_eq!(note(Some(&tiered)), "other prices above 200000 tokens in");
-        let document = price_document(&tiered);
-        assert_eq!(document["input"].to_string(), "0.15");
-        assert_eq!(document["tiers"][0]["above_input_tokens"], 200_000);
-        assert_eq!(price_document(&PriceList::FREE)["output"].to_string(), "0");
+        let by_the_piece = PriceList::default()
+            .with_units(Units { picture: Some(Price(40_000_000_000_000)), ..Units::default() });
+        assert_eq!(prices(Some(&by_the_piece)), ["", "", ""]);
+    }
+
+    #[test]
+    fn notes_tell_what_the_columns_do_not() {
+        let tier = Tier { above_input: 200_000, prices: Prices::default() };
+        let price = PriceList::tiered(Prices::default(), vec![tier])
+            .with_units(Units { picture: Some(Price(40_000_000_000_000)), ..Units::default() })
+            .with_service(Service::Batch, pointsman_providers::Scale::default());
+        let sonnet = row("anthropic", "claude-sonnet-4-5");
+        let off = sonnet.entry.as_ref().and_then(|entry| entry.deprecated).unwrap();
+        assert_eq!(
+            Row { price: Some(price), ..sonnet }.note(),
+            format!(
+                "other prices above 200000 tokens in; 0.04 USD for each picture; other prices for batch; \
+                 deprecated: off on {off}"
+            )
+        );
+        assert_eq!(Row { price: None, entry: None, ..row("openai", "gpt-4o-mini") }.note(), "");
+    }
+
+    #[test]
+    fn the_catalogue_is_listed_by_vendor_and_class() {
+        let all = listed(None, None).unwrap_or_default();
+        assert!(all.len() >= 2_500, "{}", all.len());
+        assert!(
+            all.iter().any(|row| row.name.starts_with("together/")),
+            "the vendor's name, not the source's"
+        );
+        let flash = listed(Some("groq"), Some(Class::Flash)).unwrap_or_default();
+        assert!(!flash.is_empty() && flash.iter().all(|row| row.provider == "groq"));
+        assert!(flash.iter().all(|row| row.class() == Some(Class::Flash)));
+        assert!(listed(Some("wrok"), None).is_err());
     }
 }
