@@ -2,6 +2,7 @@
 
 mod admin;
 mod banner;
+mod deprecated;
 mod encryption;
 pub(super) mod engines;
 mod exporters;
@@ -35,6 +36,7 @@ use tokio::time::timeout;
 
 use self::admin::Watched;
 use self::banner::Banner;
+use self::deprecated::Deprecated;
 use self::signals::Signals;
 use self::world::World;
 use crate::cli;
@@ -70,6 +72,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     let world = World::open(args, upstreams(TcpConnect::new(trusting.clone()), clock), metrics.clone())?;
     let settings = world.current().load().settings.clone();
     start_logging(&settings)?;
+    world.warn();
 
     let mut signals =
         Signals::catch().map_err(|error| Failure::new(format!("cannot catch signals: {error}")))?;
@@ -86,7 +89,8 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     let tail = LiveTail::default();
     let exporting = exporters::start(&settings, &metrics, clock)?;
     let (export_sink, exporting) = exporting.unzip();
-    let mut sinks: Vec<Box<dyn RecordSink>> = vec![Box::new(tail.clone())];
+    let deprecated = Deprecated::new(world.current().clone());
+    let mut sinks: Vec<Box<dyn RecordSink>> = vec![Box::new(tail.clone()), Box::new(deprecated)];
     sinks.extend(export_sink.map(|sink| Box::new(sink) as Box<dyn RecordSink>));
     let (recorder, recording) = start_recorder(&settings, &metrics, sinks)?;
 

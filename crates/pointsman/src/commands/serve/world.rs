@@ -52,7 +52,6 @@ impl World {
         let sources = sources(args)?;
         let snapshot = sources.prepare(&[], &upstreams, None)?;
         metrics.config_loaded(snapshot.generation);
-        warn(&snapshot);
         let encryption = Encryption::new(&snapshot, metrics.clone())?;
         let current = Arc::new(ArcSwap::from_pointee(snapshot));
         Ok(Arc::new(Self {
@@ -66,6 +65,11 @@ impl World {
             applied: Mutex::default(),
             turn: Mutex::default(),
         }))
+    }
+
+    /// Logs what is odd in the first world, once there is a log.
+    pub(super) fn warn(&self) {
+        warn(&self.current.load());
     }
 
     /// The place that requests load from.
