@@ -15,10 +15,11 @@ PROVIDERS = {
 }  # fmt: skip
 
 # What the source calls a model's purpose, and the letter of it here. Every other purpose (video, search, OCR,
-# evaluation, realtime sessions, ...) is nothing that Pointsman's endpoints serve: counted, not listed.
+# evaluation, ...) is nothing that Pointsman's endpoints serve: counted, not listed.
 MODES = {
     "chat": "c", "responses": "r", "completion": "t", "embedding": "e", "image_generation": "i",
-    "audio_transcription": "x", "audio_speech": "s", "rerank": "k", "moderation": "m",
+    "image_edit": "i", "audio_transcription": "x", "audio_speech": "s", "rerank": "k", "moderation": "m",
+    "realtime": "l",
 }  # fmt: skip
 
 # Price classes, capacity reservations, sizes of pictures and containers: rows that are not models.
@@ -43,7 +44,10 @@ DATED = re.compile(r"[-@](20\d{2}-\d{2}-\d{2}|20\d{6}|latest|default)$|[-@](0\d{
 EMBEDDING, GUARD, CODER, REASONING, FLASH, FRONTIER, STANDARD = (
     "embedding", "guard", "coder", "reasoning", "flash", "frontier", "standard",
 )  # fmt: skip
-BY_MODE = {"t": "completion", "e": EMBEDDING, "i": "image", "x": "transcription", "s": "speech", "k": "rerank", "m": GUARD}
+BY_MODE = {
+    "t": "completion", "e": EMBEDDING, "i": "image", "x": "transcription", "s": "speech", "k": "rerank", "m": GUARD,
+    "l": "realtime",
+}  # fmt: skip
 
 GUARDS = re.compile(r"guard|shield|moderation|prompt-injection")
 CODERS = re.compile(r"cod(e|er|estral|ex)(?![a-z])|codellama|codegemma|devstral|starcoder|kat-coder|swe-|^v0-|morph-")

@@ -30,7 +30,7 @@ import parts
 from catalogue_rules import NOT_MODELS, provider_of
 
 ROOT = fetch.ROOT
-TOKEN_MODES = {"chat", "responses", "completion", "embedding"}
+TOKEN_MODES = {"chat", "responses", "completion", "embedding", "realtime"}
 SERVICES = ("standard", "standard", "flex", "priority")
 # litellm adds floats: what is left of 15 digits after some ten operations.
 RELATIVE = 1e-11

@@ -176,7 +176,7 @@ def price_text(name, provider, row):
     base = with_usual_cache(provider, mode, found[0][1])
     found[0] = (0, base)
     tokens = "i" in base and ("o" in base or mode in "ekm")
-    if mode in "ctre" and not tokens:
+    if mode in "ctrel" and not tokens:
         return ""
     charged = any(price for _, prices in found for price in prices.values())
     if not charged and not units:
@@ -205,7 +205,7 @@ def tokens(row, key):
 def capabilities(provider, row):
     """The letters of what the model can do; `$` where it is charged for more than its prices show."""
     found = {letter for letter, key in CAPABILITIES.items() if row.get(key) is True}
-    if MODES[row["mode"]] in "ctr":
+    if MODES[row["mode"]] in "ctrl":
         found |= {INPUTS[m] for m in row.get("supported_modalities") or [] if m in INPUTS}
         found |= {OUTPUTS[m] for m in row.get("supported_output_modalities") or [] if m in OUTPUTS}
     fee = any(row.get(key) for key in FEES) or (provider in ALWAYS_SEARCHES and row.get(SEARCH_FEE))

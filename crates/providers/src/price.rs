@@ -216,6 +216,13 @@ impl PriceList {
         }
     }
 
+    /// Whether tokens have a price. Where only pieces have one (seconds, characters), what a request costs cannot be
+    /// told from its tokens.
+    #[must_use]
+    pub fn prices_tokens(&self) -> bool {
+        *self.base() != Prices::default() || self.units() == Units::default()
+    }
+
     /// Whether nothing is ever charged.
     #[must_use]
     pub fn is_free(&self) -> bool {

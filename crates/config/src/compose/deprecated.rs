@@ -53,7 +53,7 @@ impl Used {
         for (place, name) in &self.0 {
             let (provider, model) = match resolver.resolve(name) {
                 Ok(Resolved::Known(known)) => {
-                    let id = known.deployment().map(|id| id.index());
+                    let id = known.deployment().map(pointsman_routing::DeploymentId::index);
                     let Some(deployment) = id.and_then(|id| deployments.get(id)) else { continue };
                     (&deployment.provider, &*deployment.key.model)
                 }

@@ -27,11 +27,13 @@ pub enum Class {
     Speech,
     /// Writes down what it hears.
     Transcription,
+    /// Speaks and listens in one session.
+    Realtime,
 }
 
 impl Class {
     /// All classes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Frontier,
         Self::Standard,
         Self::Flash,
@@ -44,6 +46,7 @@ impl Class {
         Self::Image,
         Self::Speech,
         Self::Transcription,
+        Self::Realtime,
     ];
 
     /// The word used in the catalogue, in routes (`class:flash`) and on the command line.
@@ -62,6 +65,7 @@ impl Class {
             Self::Image => "image",
             Self::Speech => "speech",
             Self::Transcription => "transcription",
+            Self::Realtime => "realtime",
         }
     }
 

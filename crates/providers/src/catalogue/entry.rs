@@ -17,7 +17,7 @@ pub enum Mode {
     Completion,
     /// Embeddings.
     Embedding,
-    /// Pictures from text.
+    /// Pictures from text, or from other pictures.
     Image,
     /// Text from speech.
     Transcription,
@@ -27,6 +27,8 @@ pub enum Mode {
     Rerank,
     /// Whether a text is harmful.
     Moderation,
+    /// Sessions of OpenAI's Realtime API or one like it.
+    Realtime,
 }
 
 impl Mode {
@@ -38,6 +40,7 @@ impl Mode {
             (Self::Chat, Operation::Chat)
                 | (Self::Completion, Operation::TextCompletion)
                 | (Self::Embedding, Operation::Embeddings)
+                | (Self::Realtime, Operation::Realtime)
         )
     }
 
@@ -54,6 +57,7 @@ impl Mode {
             Self::Speech => "speech",
             Self::Rerank => "rerank",
             Self::Moderation => "moderation",
+            Self::Realtime => "realtime",
         }
     }
 
@@ -68,6 +72,7 @@ impl Mode {
             "s" => Self::Speech,
             "k" => Self::Rerank,
             "m" => Self::Moderation,
+            "l" => Self::Realtime,
             _ => return None,
         })
     }
@@ -260,7 +265,10 @@ impl CatalogueEntry {
     pub fn output_modalities(&self) -> impl Iterator<Item = &'static str> {
         let can = self.capabilities;
         let scores = matches!(self.mode, Mode::Rerank | Mode::Moderation);
-        let text = matches!(self.mode, Mode::Chat | Mode::Responses | Mode::Completion | Mode::Transcription);
+        let text = matches!(
+            self.mode,
+            Mode::Chat | Mode::Responses | Mode::Completion | Mode::Transcription | Mode::Realtime
+        );
         let all = [
             ("text", text),
             ("image", self.mode == Mode::Image || can.image_output()),

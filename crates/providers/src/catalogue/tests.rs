@@ -48,6 +48,35 @@ fn every_line_parses_and_lines_are_sorted() {
     }
 }
 
+/// What the page tells of the catalogue and of vendors.
+#[test]
+fn the_page_counts_right() {
+    let page = include_str!("../../../../docs/catalogue.md");
+    let tells = |text: String| assert!(page.contains(&text), "docs/catalogue.md does not say: {text}");
+    let thousands = |count: usize| match count {
+        0..1_000 => count.to_string(),
+        _ => format!("{},{:03}", count / 1_000, count % 1_000),
+    };
+    let twins = |kind: &str| {
+        let fields = catalogue().body().lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        fields.filter(|fields| fields[2].starts_with('=') && fields[3] == kind).count()
+    };
+    let models = thousands(catalogue().entries().count());
+    let providers: std::collections::BTreeSet<_> =
+        catalogue().entries().map(|entry| entry.provider).collect();
+    tells(format!("holds {models} models of {} providers", providers.len()));
+    tells(format!("| {models} | models |"));
+    tells(format!("| {} | region twins", twins("region")));
+    tells(format!("| {} | alias twins", twins("alias")));
+    let vendors_that_are = |support| vendors().iter().filter(|vendor| vendor.support == support).count();
+    tells(format!("{} vendors can be called by name", vendors_that_are(Support::Usable)));
+    tells(format!("{} more are known but not callable yet", vendors_that_are(Support::Planned)));
+    tells(format!("of {} only the name is known", vendors_that_are(Support::Unverified)));
+    for class in Class::ALL {
+        tells(format!("`{}`", class.as_str()));
+    }
+}
+
 #[test]
 fn every_entry_is_found_under_its_own_name() {
     for entry in catalogue().entries() {

@@ -129,6 +129,14 @@ fn free_is_zero_and_says_so() {
     assert!(!PriceList::flat(Prices::new(Price(1), Price(0))).is_free());
 }
 
+#[test]
+fn pieces_are_no_tokens() {
+    let by_the_second = Units { input_second: Some(Price(100_000_000_000)), ..Units::default() };
+    assert!(!PriceList::default().with_units(by_the_second).prices_tokens());
+    assert!(PriceList::flat(Prices::new(Price(1), Price(0))).with_units(by_the_second).prices_tokens());
+    assert!(PriceList::FREE.prices_tokens(), "free is a price");
+}
+
 fn any_price() -> impl Strategy<Value = Option<Price>> {
     proptest::option::of((0_u64..200_000_000_000).prop_map(Price))
 }
