@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds Pointsman and the bench in release, then measures.
+# Builds Pointsman and the bench as they are shipped, then measures.
 # usage: bench.sh compare|steady|rivals [OPTIONS of pointsman-bench]
 # `rivals` first installs them into the cache: scripts/rivals.py.
 set -eu
@@ -13,6 +13,6 @@ if [ "${1:-}" = rivals ]; then
 	set -- rivals $rivals "$@"
 	unset IFS
 fi
-cargo build --release --locked -p pointsman -p pointsman-bench
-binaries="${CARGO_TARGET_DIR:-target}/release"
+cargo build --profile dist --locked -p pointsman -p pointsman-bench
+binaries="${CARGO_TARGET_DIR:-target}/dist"
 exec "$binaries/pointsman-bench" "$@"

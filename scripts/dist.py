@@ -1,6 +1,6 @@
 """`make dist`: builds, strips and packs a release for this machine's target, with checksums and a bill of materials.
 
-    dist.py [--binary PATH]    absent: a release build of its own in target/dist, free of this machine's paths
+    dist.py [--binary PATH]    absent: a release build of its own in target/packaging, free of this machine's paths
 
 Writes to dist/: pointsman-VERSION-TARGET.tar.gz, the same name with .cdx.json (CycloneDX) and SHA256SUMS. The
 same sources, toolchain and C compiler give the same bytes: times are SOURCE_DATE_EPOCH's or the commit's, and
@@ -59,7 +59,7 @@ def epoch() -> int:
 
 def build() -> Path:
     """A release build whose bytes do not tell where it was made."""
-    folder = Path(os.environ.get("CARGO_TARGET_DIR", fetch.ROOT / "target")) / "dist"
+    folder = Path(os.environ.get("CARGO_TARGET_DIR", fetch.ROOT / "target")) / "packaging"
     cargo_home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
     sysroot = output("rustc", "--print", "sysroot").strip()
     places = ((str(fetch.ROOT), "/pointsman"), (cargo_home, "/cargo"), (sysroot, "/rust"))
@@ -69,11 +69,11 @@ def build() -> Path:
         CARGO_ENCODED_RUSTFLAGS="\x1f".join(f"--remap-path-prefix={old}={new}" for old, new in places),
         CFLAGS=" ".join(f"-ffile-prefix-map={old}={new}" for old, new in places),
     )
-    print("building the release: up to 6 minutes on two cores", file=sys.stderr, flush=True)
-    command = ["cargo", "build", "--release", "--locked", "--package", "pointsman", "--bin", "pointsman"]
+    print("building the release: up to 10 minutes on two cores", file=sys.stderr, flush=True)
+    command = ["cargo", "build", "--profile", "dist", "--locked", "--package", "pointsman", "--bin", "pointsman"]
     if subprocess.run(command, cwd=fetch.ROOT, env=environment, check=False).returncode != 0:
         raise FetchError("the release build failed")
-    return folder / "release" / "pointsman"
+    return folder / "dist" / "pointsman"
 
 
 def stage(binary: Path, folder: Path, graph: sbom.Graph, max_bytes: int) -> None:

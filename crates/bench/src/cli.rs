@@ -291,7 +291,7 @@ fn under_test(given: Option<PathBuf>) -> io::Result<PathBuf> {
         None => std::env::current_exe()?.with_file_name("pointsman"),
     };
     path.canonicalize().map_err(|error| {
-        let hint = "hint: cargo build --release -p pointsman";
+        let hint = "hint: cargo build --profile dist -p pointsman";
         io::Error::new(error.kind(), format!("{}: {error}\n{hint}", path.display()))
     })
 }
