@@ -4,7 +4,7 @@
 
 import { runModule } from "./suite.mjs";
 
-const MODULES = ["chat", "streaming", "tools", "structured", "embeddings", "models", "errors", "headers"];
+const MODULES = ["chat", "streaming", "tools", "structured", "embeddings", "models", "errors", "headers", "media", "files", "other"];
 
 const wanted = process.argv.slice(2);
 let held = true;

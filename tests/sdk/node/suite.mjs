@@ -1,7 +1,7 @@
 // The frame of the Node SDK tests: what a case is, how cases are run, and what they run against.
 //
-// The environment names the server: BASE_URL (ending in /v1), API_KEY, MODEL (chat), EMBEDDING_MODEL, and
-// LIMITED_KEY, a key that may use EMBEDDING_MODEL only;
+// The environment names the server: BASE_URL (ending in /v1), API_KEY, MODEL (chat), EMBEDDING_MODEL, MEDIA_MODEL
+// (everything else), and LIMITED_KEY, a key that may use EMBEDDING_MODEL only;
 // NODE_MODULES is the folder that holds the SDK. Each executed case prints one JSON line:
 // {"case": NAME, "ok": BOOL, "seconds": NUMBER, "error": TEXT or null}. See run.mjs.
 
@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 const require = createRequire(`${process.env.NODE_MODULES}/`);
 export const sdk = require("openai");
 
-export const { BASE_URL, API_KEY, MODEL, EMBEDDING_MODEL, LIMITED_KEY } = process.env;
+export const { BASE_URL, API_KEY, MODEL, EMBEDDING_MODEL, MEDIA_MODEL, LIMITED_KEY } = process.env;
 // Generous: two cores may run an engine, a gateway and a compiler at once.
 const TIMEOUT_MS = 60_000;
 

@@ -8,7 +8,7 @@ import sys
 
 import suite
 
-MODULES = ["chat", "streaming", "tools", "structured", "embeddings", "models", "errors", "headers"]
+MODULES = ["chat", "streaming", "tools", "structured", "embeddings", "models", "errors", "headers", "media", "files", "other"]
 
 for name in sys.argv[1:] or MODULES:
     importlib.import_module(name)

@@ -1,7 +1,7 @@
 """The frame of the Python SDK tests: what a case is, how cases are run, and what they run against.
 
-The environment names the server: BASE_URL (ending in /v1), API_KEY, MODEL (chat), EMBEDDING_MODEL, and
-LIMITED_KEY, a key that may use EMBEDDING_MODEL only.
+The environment names the server: BASE_URL (ending in /v1), API_KEY, MODEL (chat), EMBEDDING_MODEL, MEDIA_MODEL
+(everything else), and LIMITED_KEY, a key that may use EMBEDDING_MODEL only.
 Each executed case prints one JSON line:
 {"case": NAME, "ok": BOOL, "seconds": FLOAT, "error": TEXT or null}. See `run.py`.
 """
@@ -20,6 +20,7 @@ BASE_URL = os.environ["BASE_URL"]
 API_KEY = os.environ["API_KEY"]
 MODEL = os.environ["MODEL"]
 EMBEDDING_MODEL = os.environ["EMBEDDING_MODEL"]
+MEDIA_MODEL = os.environ.get("MEDIA_MODEL", "")
 LIMITED_KEY = os.environ.get("LIMITED_KEY", "")
 # Generous: two cores may run an engine, a gateway and a compiler at once.
 TIMEOUT_SECONDS = 60.0

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -131,6 +132,7 @@ struct Goodbye {
 
 impl Session {
     pub(crate) fn new(dispatch: Dispatch, upstream: BoxedIo, bill: Bill, masks: Rng, limits: Limits) -> Self {
+        dispatch.gateway.metrics.realtime_sessions().fetch_add(1, Ordering::Relaxed);
         Self {
             dispatch,
             upstream,
@@ -372,6 +374,7 @@ async fn write<I: AsyncWrite + Unpin>(io: &mut I, frame: &[u8]) -> bool {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.dispatch.gateway.metrics.realtime_sessions().fetch_sub(1, Ordering::Relaxed);
         let (usage, cost) = (self.bill.usage(), self.bill.cost());
         let (request_bytes, response_bytes) = (self.up.bytes(), self.down.bytes());
         let settlement = &mut self.dispatch.settlement;

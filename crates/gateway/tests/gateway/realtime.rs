@@ -117,7 +117,10 @@ async fn a_session_is_relayed_and_leaves_one_record() {
         assert_eq!(hear(&mut client).await.unwrap().unwrap(), Message::Pong(Bytes::from(vec![number])));
     }
     answers(&mut provider, &mut client, &usage(2000, 0, 40)).await;
-    assert_eq!(world.metrics.in_flight().load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert!(
+        world.has_metric("pointsman_requests_in_flight 1")
+            && world.has_metric("pointsman_realtime_sessions 1")
+    );
     close(client, &mut provider).await;
 
     let record = world.record().await;
@@ -134,6 +137,7 @@ async fn a_session_is_relayed_and_leaves_one_record() {
     assert_eq!(record.attempts.len(), 1);
     assert_eq!((record.attempts[0].usage, record.attempts[0].status), (used, Some(101)));
     assert!(record.request_bytes > 190_000 && record.response_bytes > 500, "{record:?}");
+    assert!(world.has_metric("pointsman_realtime_sessions 0"));
     world.assert_at_rest();
 }
 

@@ -93,7 +93,7 @@ fn cheapest_model(snapshot: &Snapshot, provider: &Provider) -> Option<String> {
         deployment.key.provider == provider.name && deployment.mode.is_none_or(|mode| mode == Mode::Chat)
     });
     let cheapest = own.min_by_key(|deployment| {
-        let cost = deployment.price.as_ref().map(|price| price.cost(&usage));
+        let cost = deployment.price.as_deref().map(|price| price.cost(&usage));
         (cost.is_none(), cost.as_ref().map(Cost::total))
     });
     cheapest.map(|deployment| deployment.key.model.to_string())

@@ -3,6 +3,7 @@
 pub(crate) mod engine;
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod media;
 pub(crate) mod parts;
 pub(crate) mod records;
 
