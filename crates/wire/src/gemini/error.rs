@@ -18,11 +18,13 @@ pub fn render_error(error: &PublicError, request_id: &str, attempts: &[TriedCand
     writer.finish().into()
 }
 
-/// The same as it ends a stream of events: a bare document, outside any event. So does Google, and its SDKs
-/// look for nothing else.
+/// The same as it ends a stream of events: as an event. Google writes it bare, outside any event; its SDKs read
+/// both, but the one for Node only where the bare document is alone in a piece of the network's, and other
+/// vendors' libraries read events only.
 #[must_use]
 pub fn render_stream_error(error: &PublicError, request_id: &str, attempts: &[TriedCandidate<'_>]) -> Bytes {
     let mut writer = Writer::with_capacity(512);
+    writer.frame(b"data: ");
     document(&mut writer, error, request_id, attempts);
     writer.frame(b"\r\n\r\n");
     writer.finish().into()
@@ -188,7 +190,8 @@ mod tests {
         let read = parse_error(&render_error(&error, "", &[]));
         assert_eq!((read.message.as_str(), read.type_.as_deref()), ("come back later", Some("UNAVAILABLE")));
         assert_eq!(read.code.as_deref(), Some("503"));
-        let bare = render_stream_error(&error, "", &[]);
-        assert_eq!(parse_error(bare.strip_suffix(b"\r\n\r\n").unwrap()), read);
+        let event = render_stream_error(&error, "", &[]);
+        let document = event.strip_prefix(b"data: ").and_then(|rest| rest.strip_suffix(b"\r\n\r\n")).unwrap();
+        assert_eq!(parse_error(document), read);
     }
 }

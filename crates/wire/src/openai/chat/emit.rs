@@ -296,12 +296,17 @@ impl StreamEncoder {
                     });
                 });
             }
-            Kind::Call { slot, .. } if !self.old => {
-                let slot = *slot;
+            Kind::Call { slot, custom } if !self.old => {
+                let (slot, custom) = (*slot, *custom);
+                let (kind, argument) = if custom { ("custom", "input") } else { ("function", "arguments") };
                 self.chunk(out, choice, |w| {
                     w.key("tool_calls").array(|w| {
                         w.object(|w| {
                             w.key("index").count(slot);
+                            // Clients look for arguments in every piece of a call.
+                            w.key(kind).object(|w| {
+                                w.key(argument).string("");
+                            });
                             write_call_proof(w, &text);
                         });
                     });

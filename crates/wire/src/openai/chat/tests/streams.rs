@@ -441,6 +441,23 @@ fn usage_comes_only_where_it_was_asked_for() {
 }
 
 #[test]
+fn a_piece_with_the_proof_of_a_call_has_arguments_too() {
+    let seal = Seal::from_provider(Text::from("c2ln"), SealKind::Signature, Dialect::Gemini, "google");
+    let Content::ToolCall(mut made) = call("a", Arguments::Object("{}")) else { unreachable!() };
+    made.seal = Some(seal);
+    let choice = Choice { blocks: vec![block(Content::ToolCall(made))], ..Choice::default() };
+    let (text, _) = told_to_client(Answer { choices: vec![choice], ..Answer::default() }, context());
+    let pieces: Vec<Value> =
+        chunks(&text).iter().map(|chunk| chunk["choices"][0]["delta"]["tool_calls"][0].clone()).collect();
+    let proof = pieces.iter().find(|piece| piece.get("extra_content").is_some()).unwrap();
+    assert_eq!(proof["extra_content"]["google"]["thought_signature"], "pm1.gemini.google.s.c2ln");
+    assert!(
+        pieces.iter().filter(|piece| piece.is_object()).all(|piece| piece["function"].is_object()),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_client_of_functions_gets_its_call() {
     let answer = Answer {
         choices: vec![Choice {
