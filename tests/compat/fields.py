@@ -11,6 +11,7 @@ pair are in docs/COMPATIBILITY.md, and what is lost there by name: more than tha
 import argparse
 import http.client
 import json
+import re
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ import gateway
 import table
 from mocks import chat, gemini, messages, ollama_chat, responses
 from mocks.neutral import Reply, View
-from shapes import ABSENT, Leaf, Shapes, place, without
+from shapes import ABSENT, Leaf, Shapes, place, replaced, token, without
 
 MOCKS = {"chat": chat, "responses": responses, "anthropic": messages, "gemini": gemini, "ollama": ollama_chat}
 USER = "Say something."
@@ -46,6 +47,14 @@ class Dialect:
     least: dict[str, Any]
     # A function, for fields that mean nothing without one.
     tool: dict[str, Any]
+    # What fields without any required sibling are put beside, one after the other.
+    beside: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"": [{}]})
+
+    def variants(self, name: str, value: Any) -> Iterator[tuple[Any, bool]]:
+        """The member beside what it may need, without and with a function."""
+        for tool in (False, True):
+            for base in self.beside.get(name, [{}]):
+                yield [merged(base, item) for item in value] if base else value, tool
 
     def body(self, model: str, name: str, value: Any, tool: bool = False) -> tuple[dict[str, Any], int]:
         """A request with one member, and by how much items of the turns were moved."""
@@ -75,7 +84,10 @@ DIALECTS = {
     "gemini": Dialect("/v1beta/models/{model}:generateContent", "contents", {"role": "user", "parts": [{"text": USER}]}, {},
                       {"functionDeclarations": [{"name": "look"}]}),
     "ollama": Dialect("/api/chat", "messages", {"role": "user", "content": USER}, {"stream": False},
-                      {"type": "function", "function": {"name": "look"}}),
+                      {"type": "function", "function": {"name": "look"}},
+                      # The SDK's types require next to nothing.
+                      {"messages": [{}, *({"role": role, "content": USER} for role in ("user", "assistant", "tool"))],
+                       "tools": [{"type": "function", "function": {"name": "look"}}]}),
 }  # fmt: skip
 
 
@@ -107,7 +119,7 @@ def members(dialect: str) -> Iterator[tuple[str, Leaf, Any]]:
         shapes = Shapes(adapter.core_schema)
         for leaf, value in shapes.cases(shapes.root):
             if name:
-                yield name, Leaf((name, *leaf.path), leaf.token, leaf.number), value
+                yield name, Leaf((name, *leaf.path), leaf.token, leaf.number, leaf.others), value
             elif leaf.path and place(leaf.path) not in OWN:
                 yield leaf.path[0], leaf, value[leaf.path[0]]
 
@@ -152,10 +164,10 @@ class Pair:
         self.connection = http.client.HTTPConnection(self.address, timeout=30)
         fates: dict[str, list[tuple[str, str]]] = {}
         for name, leaf, value in cases:
-            fate, where, body = self.fate(name, leaf, value, False)
-            if fate in ("lost", "unchanged"):
-                second = self.fate(name, leaf, value, True)
-                fate = second[0] if second[0] in ("carried", "declared") else fate
+            for variant, tool in DIALECTS[self.client].variants(name, value):
+                fate, where, body = self.fate(name, leaf, variant, tool)
+                if fate in ("carried", "declared", "refused"):
+                    break
             fates.setdefault(where, []).append((fate, json.dumps(body)))
         for where, found in fates.items():
             kinds = [fate for fate, _ in found]
@@ -173,20 +185,27 @@ class Pair:
         body, moved = dialect.body(model, name, value, tool)
         where = place((leaf.path[0], leaf.path[1] + moved, *leaf.path[2:]) if moved else leaf.path)
         status, dropped, answer, upstream = self.send(body)
+        if status == 400 and not named(where, answer) and complete(body, answer):
+            status, dropped, answer, upstream = self.send(body)
         if status != 200:
             return ("refused" if status == 400 and named(where, answer) else "lost"), where, body
-        if any(where == one or where.startswith((f"{one}.", f"{one}[")) for one in dropped):
+        if any(names(one, where) for one in dropped):
             return "declared", where, body
         if leaf.token is not None and leaf.token in upstream:
             return "carried", where, body
         if leaf.token is not None and not leaf.number:
             return "lost", where, body
-        smaller = without({name: value}, leaf.path)
-        base, _ = dialect.body(model, name, ABSENT if smaller is ABSENT else smaller.get(name, ABSENT), tool)
-        key = json.dumps(base)
-        if key not in self.baselines:
-            self.baselines[key] = self.send(base)[3]
-        return ("carried" if self.baselines[key] not in ("", upstream) else "unchanged"), where, body
+        others = [without({name: value}, leaf.path)]
+        # Where it is required, another value tells as much.
+        others += [replaced({name: value}, leaf.path, other) for other in leaf.others]
+        for other in others:
+            base, _ = dialect.body(model, name, ABSENT if other is ABSENT else other.get(name, ABSENT), tool)
+            key = json.dumps(base)
+            if key not in self.baselines:
+                self.baselines[key] = self.send(base)[3]
+            if self.baselines[key]:
+                return ("carried" if self.baselines[key] != upstream else "unchanged"), where, body
+        return "unchanged", where, body
 
     def send(self, body: dict[str, Any]) -> tuple[int, list[str], str, str]:
         """Status, what was declared, the answer, and what the upstream read."""
@@ -198,6 +217,44 @@ class Pair:
         text = answer.read().decode()
         dropped = [one.strip() for one in (answer.headers.get("x-pointsman-dropped") or "").split(",") if one.strip()]
         return answer.status, dropped, text, Recorder.last.get(self.upstream, "")
+
+
+def merged(base: dict[str, Any], item: Any) -> Any:
+    """The item with what it lacks of the base."""
+    if not isinstance(item, dict):
+        return item
+    out = {**base, **item}
+    for name in base.keys() & item.keys():
+        if isinstance(base[name], dict):
+            out[name] = merged(base[name], item[name])
+    if "role" in base:
+        # A role that nobody knows is refused, whatever stands beside it.
+        out["role"] = base["role"]
+    return out
+
+
+def complete(body: dict[str, Any], answer: str) -> bool:
+    """Gives the request the member that a refusal misses, if that is in an object that is there."""
+    found = re.search(r"`([A-Za-z_.\[\]0-9]+)` is missing", answer)
+    parts = re.findall(r"[A-Za-z_]+|\d+", found.group(1)) if found else []
+    inner: Any = body
+    for part in parts[:-1]:
+        try:
+            inner = inner[int(part) if part.isdigit() else part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    if not parts or not isinstance(inner, dict):
+        return False
+    inner[parts[-1]] = token()
+    return True
+
+
+def names(declared: str, where: str) -> bool:
+    """Whether what is declared is this place, what holds it, or a member of that name within the same item."""
+    if where == declared or where.startswith((f"{declared}.", f"{declared}[")):
+        return True
+    item, _, member = declared.rpartition(".")
+    return bool(item) and where.startswith((f"{item}.", f"{item}[")) and member in re.findall(r"[^.\[\]]+", where[len(item) :])
 
 
 def named(where: str, answer: str) -> bool:

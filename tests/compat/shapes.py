@@ -25,6 +25,8 @@ class Leaf:
     token: str | None
     # Whether it is a number, which another vendor may measure otherwise.
     number: bool = False
+    # Other values that may stand there.
+    others: tuple = ()
 
 
 def token() -> str:
@@ -122,14 +124,17 @@ class Shapes:
                 if choice["type"] != "none":
                     yield from self.cases(choice, path, names)
         elif kind == "literal":
-            for word in schema["expected"][:MOST_WORDS]:
-                yield Leaf(path, None), word
+            words = schema["expected"][:MOST_WORDS]
+            for word in words:
+                yield Leaf(path, None, False, tuple(one for one in words if one != word)), word
         elif kind == "enum":
-            for word in known_members(schema)[:MOST_WORDS]:
-                yield Leaf(path, None), word
+            words = known_members(schema)[:MOST_WORDS]
+            for word in words:
+                yield Leaf(path, None, False, tuple(one for one in words if one != word)), word
         else:
             value, mark = scalar(kind)
-            yield Leaf(path, mark, kind in ("int", "float", "decimal")), value
+            number = kind in ("int", "float", "decimal")
+            yield Leaf(path, mark, number, (type(value)(1024),) if number else ()), value
             if kind == "bool":
                 yield Leaf(path, None), False
 
@@ -178,6 +183,15 @@ def place(path: tuple) -> str:
     for part in path:
         out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else str(part)
     return out
+
+
+def replaced(value: Any, path: tuple, other: Any) -> Any:
+    """The value with something else at the path."""
+    if not path:
+        return other
+    copy = list(value) if isinstance(value, list) else dict(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], other)
+    return copy
 
 
 def without(value: Any, path: tuple) -> Any:

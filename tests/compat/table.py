@@ -73,7 +73,7 @@ def page(lines: list[dict]) -> str:
                 out.append(f"| {client} | {' | '.join(marks)} |\n")
         out.append("\n")
     out += agents(lines)
-    out += notes(lines, False, "Known to fail") + notes(lines, None, "Not applicable")
+    out += limits(lines) + notes(lines, False, "Known to fail") + notes(lines, None, "Not applicable")
     return "".join(out).rstrip() + "\n\n" + engine_of(committed()) + fields_of(committed())
 
 
@@ -129,6 +129,15 @@ def agents(lines: list[dict]) -> list[str]:
         marks = [mark(cells.get(f"{agent}/{upstream}/{CONVERSATION}")) for upstream in UPSTREAMS]
         rows.append(f"| {agent} | {' | '.join(marks)} |\n")
     return [*rows, "\n"]
+
+
+def limits(lines: list[dict]) -> list[str]:
+    """What the clients themselves cannot show, whatever is behind Pointsman."""
+    found = sorted({(line["client"], line["feature"], line["limits"]) for line in lines if line.get("limits")})
+    if not found:
+        return []
+    entries = [f"- {client}, {feature}: {text}\n" for client, feature, text in found]
+    return ["## Limits of the clients\nA ✓ of these holds for what the client can say and show at all.\n\n", *entries, "\n"]
 
 
 def notes(lines: list[dict], ok: bool | None, title: str) -> list[str]:

@@ -18,7 +18,8 @@ pub(crate) use provider::{Header, Kind, Models, Provider};
 pub(crate) use quirks::{Extra, Quirks};
 pub(crate) use secret::Secret;
 pub(crate) use server::{
-    Acme, AuthFailures, Data, Disconnect, Discovery, Domains, Format, Http2, Key, Log, Server, Tls, TlsFiles,
+    Acme, AuthFailures, Data, Disconnect, Discovery, Domains, Format, Http2, Key, Log, Responses, Server,
+    Tls, TlsFiles,
 };
 
 use crate::decode::{Items, Named, Part, section};

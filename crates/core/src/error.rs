@@ -52,7 +52,9 @@ error_codes! {
     ModelNotAllowed = "model_not_allowed", Client;
     /// No model, route or alias has this name.
     ModelNotFound = "model_not_found", Client;
-    /// The caller has no file or batch with this id.
+    /// The answer that a request goes on from is not there.
+    PreviousResponseNotFound = "previous_response_not_found", Client;
+    /// The caller has no file, batch or answer with this id.
     ObjectNotFound = "object_not_found", Client;
     /// More than one provider has a model of this name.
     ModelAmbiguous = "model_ambiguous", Client;

@@ -76,6 +76,8 @@ operations! {
     Files = "files" at "/files";
     /// `/v1/batches` and below
     Batches = "batches" at "/batches";
+    /// `/v1/responses/{id}` and below
+    Responses = "responses" at "/responses";
     /// Any other path that the configuration lets through.
     PassThrough = "pass_through" at "/";
     /// `GET /v1/realtime`, a WebSocket

@@ -2,6 +2,7 @@
 //! the path instead of the body.
 
 use pointsman_core::{Dialect, Operation};
+use pointsman_wire::embeddings::Shape;
 use pointsman_wire::probe::Probe;
 
 use crate::percent;
@@ -17,6 +18,8 @@ pub(crate) struct Asked {
     streamed: Option<bool>,
     /// Gemini: a stream is a JSON array unless the query says `alt=sse`.
     pub(crate) json_array: bool,
+    /// How embeddings are asked for.
+    pub(crate) shape: Shape,
 }
 
 impl Asked {
@@ -27,12 +30,18 @@ impl Asked {
 
     /// An operation whose body says the rest.
     pub(crate) const fn in_body(operation: Operation, dialect: Dialect) -> Self {
-        Self { operation, dialect, model: None, streamed: None, json_array: false }
+        let shape = Shape::OpenAi;
+        Self { operation, dialect, model: None, streamed: None, json_array: false, shape }
+    }
+
+    /// Embeddings; the body says the rest.
+    pub(crate) fn embeddings(shape: Shape) -> Self {
+        Self { shape, ..Self::in_body(Operation::Embeddings, shape.dialect()) }
     }
 
     /// A method of a Gemini model: `path` follows `/models/`.
     pub(crate) fn gemini(path: &str, query: Option<&str>) -> Option<Self> {
-        let (model, operation, streamed) = gemini_method(path)?;
+        let GeminiMethod { model, operation, streamed, shape } = gemini_method(path)?;
         let sse = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
         Some(Self {
             operation,
@@ -40,6 +49,7 @@ impl Asked {
             model: Some(percent::decode(model)?.into()),
             streamed: Some(streamed),
             json_array: streamed && !sse,
+            shape,
         })
     }
 
@@ -58,17 +68,28 @@ impl Asked {
     }
 }
 
-/// The model (still escaped), the operation and whether it streams, of what follows `/models/` in a path
-/// of Gemini's API. `None`: no method that is served.
-pub(crate) fn gemini_method(path: &str) -> Option<(&str, Operation, bool)> {
+/// A method of a model, in a path of Gemini's API.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GeminiMethod<'p> {
+    /// Still escaped.
+    model: &'p str,
+    operation: Operation,
+    streamed: bool,
+    shape: Shape,
+}
+
+/// What follows `/models/` in a path of Gemini's API. `None`: no method that is served.
+pub(crate) fn gemini_method(path: &str) -> Option<GeminiMethod<'_>> {
     let (model, method) = path.rsplit_once(':')?;
-    let (operation, streamed) = match method {
-        "generateContent" => (Operation::Chat, false),
-        "streamGenerateContent" => (Operation::Chat, true),
-        "countTokens" => (Operation::TokenCount, false),
+    let (operation, streamed, shape) = match method {
+        "generateContent" => (Operation::Chat, false, Shape::OpenAi),
+        "streamGenerateContent" => (Operation::Chat, true, Shape::OpenAi),
+        "countTokens" => (Operation::TokenCount, false, Shape::OpenAi),
+        "embedContent" => (Operation::Embeddings, false, Shape::GeminiOne),
+        "batchEmbedContents" => (Operation::Embeddings, false, Shape::GeminiBatch),
         _ => return None,
     };
-    (!model.is_empty()).then_some((model, operation, streamed))
+    (!model.is_empty()).then_some(GeminiMethod { model, operation, streamed, shape })
 }
 
 #[cfg(test)]
@@ -88,6 +109,8 @@ mod tests {
         let asked = Asked::gemini("llama3:8b:generateContent", Some("alt=sse")).unwrap();
         assert_eq!((asked.model.as_deref(), asked.streamed), (Some("llama3:8b"), Some(false)));
         assert_eq!(Asked::gemini("openai/gpt:countTokens", None).unwrap().operation, Operation::TokenCount);
+        let asked = Asked::gemini("e:batchEmbedContents", None).unwrap();
+        assert_eq!((asked.operation, asked.shape), (Operation::Embeddings, Shape::GeminiBatch));
         for wrong in ["x:deleteEverything", "x", "%ff:generateContent", ":generateContent", ""] {
             assert!(Asked::gemini(wrong, None).is_none(), "{wrong}");
         }

@@ -12,9 +12,10 @@ use crate::headers;
 /// The HTTP status of each error.
 pub(crate) const fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::InvalidRequest | ErrorCode::DuplicateKey | ErrorCode::BodyUnreadable => {
-            StatusCode::BAD_REQUEST
-        }
+        ErrorCode::InvalidRequest
+        | ErrorCode::DuplicateKey
+        | ErrorCode::BodyUnreadable
+        | ErrorCode::PreviousResponseNotFound => StatusCode::BAD_REQUEST,
         ErrorCode::ModelAmbiguous | ErrorCode::UnsupportedOperation => StatusCode::BAD_REQUEST,
         // A refusal keeps the provider's status where it has one; inside a 200 it has none.
         ErrorCode::UpstreamRejected => StatusCode::BAD_REQUEST,

@@ -16,8 +16,10 @@ mod origin;
 mod passthrough;
 mod percent;
 pub mod pipeline;
+mod query;
 mod realtime;
 mod recorder;
+mod responses;
 mod service;
 mod settlement;
 mod simulated;
@@ -32,6 +34,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use pointsman_config::Snapshot;
 use pointsman_core::objects::ObjectOwners;
+use pointsman_core::responses::ResponseStore;
 use pointsman_core::{Clock, Principal, RequestIds};
 use pointsman_resilience::FailureTable;
 use pointsman_telemetry::Metrics;
@@ -39,6 +42,8 @@ use pointsman_transport::Drain;
 use pointsman_transport::guard::Fetcher;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+
+use responses::Responses;
 
 pub use body::ResponseBody;
 pub use passthrough::relay::Interrupted;
@@ -64,6 +69,8 @@ pub struct Gateway {
     pub(crate) failures: FailureTable,
     /// Whose files and batches are whose; without it there are none.
     pub(crate) objects: OnceLock<Arc<dyn ObjectOwners>>,
+    /// Answers of the responses API that are kept; without it none are.
+    pub(crate) responses: OnceLock<Arc<Responses>>,
     /// What gets media that clients name by address; without it none are.
     pub(crate) fetcher: OnceLock<Fetcher>,
     /// Whether the log has already said that a vendor's key was sent to a server without keys.
@@ -100,6 +107,7 @@ impl Gateway {
             leftovers: TaskTracker::new(),
             failures: FailureTable::default(),
             objects: OnceLock::new(),
+            responses: OnceLock::new(),
             fetcher: OnceLock::new(),
             warned_of_vendor_key: AtomicBool::new(false),
         })
@@ -108,6 +116,12 @@ impl Gateway {
     /// Serves files and batches, whose owners are kept here. The first call counts.
     pub fn keep_objects(&self, owners: Arc<dyn ObjectOwners>) {
         let _ = self.objects.set(owners);
+    }
+
+    /// Keeps answers of the responses API here: who keeps which, and with `contents` those that no provider
+    /// does. The first call counts.
+    pub fn keep_responses(&self, store: Arc<dyn ResponseStore>, contents: bool) {
+        let _ = self.responses.set(Responses::new(store, contents));
     }
 
     /// Gets media that clients name by address, for routes that allow it, through `fetcher`. The first call

@@ -11,10 +11,13 @@ use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use pointsman_core::{Dialect, ErrorCode, Operation, PublicError};
+use pointsman_wire::embeddings::Shape;
 
 use crate::Gateway;
 use crate::asked::{Asked, gemini_method};
 use crate::body::ResponseBody;
+use crate::handlers::ollama;
+use crate::responses::objects;
 use crate::{errors, framing, handlers, passthrough, pipeline, realtime};
 
 /// Serves one connection.
@@ -66,8 +69,16 @@ enum Endpoint<'a> {
     Other(Dialect, Operation),
     /// The same in Gemini's: what follows `/models/`.
     Gemini(&'a str),
-    Models,
-    Model(&'a str),
+    /// Embeddings in Ollama's.
+    Embeddings(Shape),
+    /// The rest of Ollama's.
+    Ollama(ollama::Call),
+    /// All models.
+    Models(Dialect),
+    /// One.
+    Model(Dialect, &'a str),
+    /// An answer that is kept: what follows `/responses/`.
+    Kept(&'a str),
     Home,
     Live,
     Ready,
@@ -94,25 +105,42 @@ impl<'a> Endpoint<'a> {
             "/v1/responses" => Self::Other(Dialect::OpenAiResponses, Operation::Chat),
             "/v1/responses/input_tokens" => Self::Other(Dialect::OpenAiResponses, Operation::TokenCount),
             "/api/chat" => Self::Other(Dialect::Ollama, Operation::Chat),
-            "/v1/models" => Self::Models,
+            "/api/generate" => Self::Other(Dialect::Ollama, Operation::TextCompletion),
+            "/api/embed" => Self::Embeddings(Shape::Ollama),
+            "/api/embeddings" => Self::Embeddings(Shape::OllamaOne),
+            "/v1/models" => Self::Models(Dialect::OpenAiChat),
+            "/v1beta/models" => Self::Models(Dialect::Gemini),
             "/" => Self::Home,
             "/livez" => Self::Live,
             "/readyz" => Self::Ready,
             _ if is_below(path, "/v1/files") => Self::Operation(Operation::Files),
             _ if is_below(path, "/v1/batches") => Self::Operation(Operation::Batches),
-            _ => match (path.strip_prefix("/v1/models/"), path.strip_prefix("/v1beta/models/")) {
-                (Some(id), _) | (_, Some(id)) if gemini_method(id).is_some() => Self::Gemini(id),
-                (Some(id), _) if !id.is_empty() => Self::Model(id),
-                _ => Self::Unknown,
-            },
+            _ => Self::below(path),
+        }
+    }
+
+    fn below(path: &'a str) -> Self {
+        if let Some(call) = ollama::Call::of(path) {
+            return Self::Ollama(call);
+        }
+        if let Some(rest) = path.strip_prefix("/v1/responses/") {
+            return if objects::parse(rest).is_some() { Self::Kept(rest) } else { Self::Unknown };
+        }
+        match (path.strip_prefix("/v1/models/"), path.strip_prefix("/v1beta/models/")) {
+            (Some(id), _) | (_, Some(id)) if gemini_method(id).is_some() => Self::Gemini(id),
+            (Some(id), _) if !id.is_empty() => Self::Model(Dialect::OpenAiChat, id),
+            (_, Some(id)) if !id.is_empty() => Self::Model(Dialect::Gemini, id),
+            _ => Self::Unknown,
         }
     }
 
     /// What its clients speak.
     const fn dialect(self) -> Dialect {
         match self {
-            Self::Other(dialect, _) => dialect,
+            Self::Other(dialect, _) | Self::Models(dialect) | Self::Model(dialect, _) => dialect,
             Self::Gemini(_) => Dialect::Gemini,
+            Self::Embeddings(_) | Self::Ollama(_) => Dialect::Ollama,
+            Self::Kept(_) => Dialect::OpenAiResponses,
             _ => Dialect::OpenAiChat,
         }
     }
@@ -123,6 +151,7 @@ impl<'a> Endpoint<'a> {
             Self::Operation(operation) if operation.is_text() => Some(Asked::openai(operation)),
             Self::Other(dialect, operation) => Some(Asked::in_body(operation, dialect)),
             Self::Gemini(path) => Asked::gemini(path, query),
+            Self::Embeddings(shape) => Some(Asked::embeddings(shape)),
             _ => None,
         }
     }
@@ -131,8 +160,12 @@ impl<'a> Endpoint<'a> {
         match self {
             Self::Operation(Operation::Files | Operation::Batches) => true,
             Self::Operation(Operation::Realtime) => *method == Method::GET,
-            Self::Operation(_) | Self::Other(..) | Self::Gemini(_) => *method == Method::POST,
-            Self::Unknown => true,
+            Self::Operation(_)
+            | Self::Other(..)
+            | Self::Gemini(_)
+            | Self::Embeddings(_)
+            | Self::Ollama(ollama::Call::Show) => *method == Method::POST,
+            Self::Unknown | Self::Kept(_) => true,
             _ => *method == Method::GET || *method == Method::HEAD,
         }
     }
@@ -153,7 +186,9 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         gateway.metrics.refused(error.code);
         return errors::response_in(endpoint.dialect(), &error, None);
     }
-    if !endpoint.allows(request.method()) {
+    let other_method =
+        matches!(endpoint, Endpoint::Model(Dialect::Gemini, _)) && request.method() == Method::POST;
+    if !other_method && !endpoint.allows(request.method()) {
         return method_not_allowed(endpoint, request.method());
     }
     if let Some(asked) = endpoint.asked(request.uri().query()) {
@@ -163,10 +198,19 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         Endpoint::Operation(Operation::Realtime) => Box::pin(realtime::run(gateway, peer, request)).await,
         // Boxed: these are few, and their future would make everybody's larger.
         Endpoint::Operation(operation) => Box::pin(passthrough::run(gateway, peer, operation, request)).await,
-        Endpoint::Models => handlers::models::list(&gateway, peer, &request.into_parts().0),
-        Endpoint::Model(id) => {
+        Endpoint::Kept(path) => {
+            let path = path.to_owned();
+            Box::pin(objects::run(gateway, peer, request, path)).await
+        }
+        Endpoint::Ollama(call) => Box::pin(ollama::run(gateway, peer, call, request)).await,
+        Endpoint::Models(dialect) => handlers::models::list(&gateway, peer, &request.into_parts().0, dialect),
+        // A method of a model that is not served.
+        Endpoint::Model(Dialect::Gemini, _) if request.method() == Method::POST => {
+            handlers::unknown::not_found(&request.into_parts().0)
+        }
+        Endpoint::Model(dialect, id) => {
             let id = id.to_owned();
-            handlers::models::one(&gateway, peer, &request.into_parts().0, &id)
+            handlers::models::one(&gateway, peer, &request.into_parts().0, (dialect, &id))
         }
         Endpoint::Home => handlers::home::page(&gateway, peer, &request.into_parts().0),
         Endpoint::Live => handlers::health::live(),
@@ -174,7 +218,7 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
         Endpoint::Unknown if passthrough::generic::may_pass(&gateway.world.load(), request.uri().path()) => {
             Box::pin(passthrough::generic::run(gateway, peer, request)).await
         }
-        Endpoint::Unknown | Endpoint::Other(..) | Endpoint::Gemini(_) => {
+        Endpoint::Unknown | Endpoint::Other(..) | Endpoint::Gemini(_) | Endpoint::Embeddings(_) => {
             handlers::unknown::not_found(&request.into_parts().0)
         }
     }
@@ -183,7 +227,11 @@ async fn handle(gateway: Arc<Gateway>, peer: IpAddr, request: Request<Incoming>)
 fn method_not_allowed(endpoint: Endpoint<'_>, method: &Method) -> Response<ResponseBody> {
     let allow = match endpoint {
         Endpoint::Operation(Operation::Realtime) => "GET",
-        Endpoint::Operation(_) | Endpoint::Other(..) | Endpoint::Gemini(_) => "POST",
+        Endpoint::Operation(_)
+        | Endpoint::Other(..)
+        | Endpoint::Gemini(_)
+        | Endpoint::Embeddings(_)
+        | Endpoint::Ollama(ollama::Call::Show) => "POST",
         _ => "GET, HEAD",
     };
     let message = format!("{method} is not for this path; use {allow}");

@@ -27,9 +27,12 @@ use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::read::Encoding;
 use crate::pipeline::refusal::{blamed, error_info, not_a_stream};
 use crate::pipeline::translate::{self, streams_lines};
+use crate::responses::Made;
 
 /// Bytes that are held before the commit point; a stream that is longer by then is shown as it is.
 const MAX_HELD_BYTES: usize = 256 * 1024;
+/// Pieces that they are held in; more are joined.
+const MAX_HELD_PIECES: usize = 64;
 /// Most bytes of an answer that are kept for the record.
 const MAX_STORED_BYTES: usize = 1024 * 1024;
 /// How long the HTTP answer may go on after `[DONE]`: its end mostly comes in the same packet, and then
@@ -135,6 +138,10 @@ async fn commit(start: &mut StreamStart) -> Result<(), Failure> {
             }
         }
         held_bytes += start.held.iter().skip(before).map(Bytes::len).sum::<usize>();
+        // A piece may keep the whole buffer that it was read into.
+        if start.held.len() > MAX_HELD_PIECES {
+            start.held = vec![start.held.concat().into()];
+        }
     }
     Ok(())
 }
@@ -204,6 +211,7 @@ impl StreamDriver {
             inner.end_of_upstream(&mut out);
             inner.out = out;
         }
+        inner.look();
         Self(Some(Box::new(inner)))
     }
 
@@ -248,6 +256,7 @@ impl Inner {
             let mut out = self.emptied();
             self.take(frame, &mut out);
             self.out = out;
+            self.look();
             self.dispatch.settlement.meter.pause(self.dispatch.gateway.clock.now());
         }
     }
@@ -287,6 +296,13 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// Has an answer kept before its client can ask for it.
+    fn look(&mut self) {
+        let Some(mut keeping) = self.dispatch.keeping.take() else { return };
+        keeping.look(&self.out, &Made::of(&self.dispatch, &self.start.deployment));
+        self.dispatch.keeping = Some(keeping);
     }
 
     /// The upstream has ended: well, if the answer is whole; else the client is told.
@@ -417,6 +433,7 @@ impl Inner {
             _ => (attempt, Some(ErrorCode::StreamInterrupted)),
         };
         let usage = self.usage();
+        let request = self.dispatch.received().clone();
         let settlement = &mut self.dispatch.settlement;
         settlement.lost_in_answer(&self.start.relay.losses());
         settlement.end_attempt(attempt, usage, self.detail.take(), now);
@@ -426,7 +443,7 @@ impl Inner {
             record.response_bytes = response_bytes;
         });
         if let Some(stored) = self.stored.take() {
-            settlement.store_bodies(self.dispatch.outgoing.body.clone(), Bytes::from(stored));
+            settlement.store_bodies(request, Bytes::from(stored));
         }
         settlement.end(outcome, 200, error);
     }

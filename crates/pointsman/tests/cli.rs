@@ -212,6 +212,27 @@ fn check_says_what_the_configuration_comes_to() {
 }
 
 #[test]
+fn check_warns_of_deprecated_models() {
+    let place = Place::new().with("KEY", SECRET);
+    let dated = |entry: &pointsman_providers::CatalogueEntry| entry.deprecated.is_some();
+    let old = pointsman_providers::catalogue().of("anthropic").find(dated).unwrap();
+    let (model, off) = (old.model, old.deprecated.unwrap());
+    place.write(
+        "pointsman.yaml",
+        &format!("providers: {{ work: {{ vendor: anthropic, keys: {{ env: KEY }} }} }}\nroutes: {{ fast: work/{model} }}\n"),
+    );
+    let said = place.ok(&["check"]);
+    let warning = format!(
+        "\nwarning: `work/{model}` (route `fast`) is deprecated: its provider turns it off on {off}\n"
+    );
+    assert!(said.contains(&warning), "{said}");
+    let note = format!("deprecated: off on {off}\n");
+    let listed = place.ok(&["models", "--provider", "work"]);
+    let line = listed.lines().find(|line| line.starts_with(&format!("work/{model} "))).unwrap();
+    assert!(line.ends_with(note.trim_end()), "{line}");
+}
+
+#[test]
 fn schema_is_that_of_the_configuration() {
     let schema = Place::new().ok(&["schema"]);
     assert_eq!(schema, pointsman_config::schema());
@@ -593,7 +614,7 @@ fn record(n: u64, provider: &str, model: &str, cost: Option<Money>, key: Option<
         request_bytes: 100,
         response_bytes: 200,
         simulated: false,
+        dropped: None,
         bodies: None,
     }
 }
-        dropped: None,

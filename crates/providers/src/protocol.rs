@@ -93,13 +93,18 @@ impl Protocol {
             (Self::Gemini, Dialect::Gemini) => {
                 let method = match (operation, streamed) {
                     (Operation::TokenCount, _) => "countTokens",
+                    (Operation::Embeddings, _) => "batchEmbedContents",
                     (_, true) => "streamGenerateContent?alt=sse",
                     (_, false) => "generateContent",
                 };
                 format!("/models/{}:{method}", segment(model)).into()
             }
             (Self::Gemini, _) => format!("/openai{}", operation.openai_path()).into(),
-            (Self::Ollama, Dialect::Ollama) => "/api/chat".into(),
+            (Self::Ollama, Dialect::Ollama) => match operation {
+                Operation::TextCompletion => "/api/generate".into(),
+                Operation::Embeddings => "/api/embed".into(),
+                _ => "/api/chat".into(),
+            },
             (Self::Ollama, _) => format!("/v1{}", operation.openai_path()).into(),
             (_, Dialect::OpenAiResponses) if operation == Operation::TokenCount => {
                 "/responses/input_tokens".into()
@@ -184,7 +189,7 @@ mod tests {
     #[test]
     fn every_protocol_has_its_paths() {
         use Dialect::{Anthropic, Gemini, Ollama, OpenAiChat, OpenAiResponses};
-        use Operation::{Chat, Embeddings, TokenCount};
+        use Operation::{Chat, Embeddings, TextCompletion, TokenCount};
         let rows = [
             (Protocol::OpenAi, OpenAiChat, Chat, true, "/chat/completions"),
             (Protocol::OpenAi, OpenAiResponses, Chat, true, "/responses"),
@@ -196,7 +201,10 @@ mod tests {
             (Protocol::Gemini, Gemini, Chat, false, "/models/m/1%20x:generateContent"),
             (Protocol::Gemini, Gemini, TokenCount, false, "/models/m/1%20x:countTokens"),
             (Protocol::Gemini, OpenAiChat, Embeddings, false, "/openai/embeddings"),
+            (Protocol::Gemini, Gemini, Embeddings, false, "/models/m/1%20x:batchEmbedContents"),
             (Protocol::Ollama, Ollama, Chat, true, "/api/chat"),
+            (Protocol::Ollama, Ollama, TextCompletion, true, "/api/generate"),
+            (Protocol::Ollama, Ollama, Embeddings, false, "/api/embed"),
             (Protocol::Ollama, OpenAiChat, Embeddings, false, "/v1/embeddings"),
             (Protocol::Azure, OpenAiChat, Chat, false, "/openai/v1/chat/completions"),
             (Protocol::Azure, OpenAiResponses, Chat, false, "/openai/v1/responses"),

@@ -10,7 +10,7 @@ mod relay;
 mod translator;
 mod watch;
 
-pub use codec::{Called, Codec, Decode, Encode, codec};
+pub use codec::{Called, Codec, Decode, Encode, codec, codec_for};
 pub use count::{count_request, counts_tokens, read_count, render_count};
 pub use frames::Lines;
 pub use relay::Relay;

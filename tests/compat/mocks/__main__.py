@@ -114,7 +114,7 @@ class Mock(BaseHTTPRequestHandler):
             return
         frames = dialect.stream(reply, view, path)
         if scenario == "error-mid":
-            frames = [*list(frames)[:6], dialect.stream_error(f"broken {nonce}")]
+            frames = [*list(frames)[:3], dialect.stream_error(f"broken {nonce}")]
         self.stream(name, frames)
 
     def slow(self, dialect: Any, view: View, path: str, nonce: str) -> None:

@@ -15,6 +15,8 @@ import pydantic
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import SchemaError, SchemaValidator, ValidationError
 
+# Google's SDK takes words that it does not know, with a warning.
+warnings.filterwarnings("error", message=".* is not a valid ")
 # How many mistakes a refusal names.
 MOST_MISTAKES = 6
 
@@ -88,15 +90,13 @@ def short(value: object) -> str:
 
 
 def check_model(kind: type[BaseModel], value: Any) -> BaseModel:
-    """Parses a value of a pydantic type that is closed already, warnings (unknown words) being errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            return kind.model_validate(value)
-        except ValidationError as error:
-            raise Refused(mistakes(error)) from None
-        except Warning as warning:
-            raise Refused(str(warning)) from None
+    """Parses a value of a pydantic type that is closed already."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise Refused(mistakes(error)) from None
+    except Warning as warning:
+        raise Refused(str(warning)) from None
 
 
 def wire_members(module: Any, function: str) -> dict[str, set[str]]:

@@ -244,9 +244,18 @@ export async function run(kind, upstreams, features, direct) {
         }
       }
       const seconds = Math.round(performance.now() - begun) / 1000;
-      console.log(JSON.stringify({ client: kind.name, upstream, feature, ok, seconds, error }));
+      console.log(JSON.stringify({ client: kind.name, upstream, feature, ok, seconds, error, limits: limits(kind, feature) }));
     }
   }
+}
+
+/** What of a feature the SDK itself leaves out. */
+function limits(kind, feature) {
+  const lacked = { chat: ["stop"], tools: ["choice"] }[feature] ?? [];
+  const found = lacked.filter((name) => kind.lacks?.includes(name)).map((name) => `no parameter for ${name}`);
+  if (feature === "reasoning" && kind.losesProofs) found.push(kind.losesProofs);
+  if (feature === "reasoning" && kind.showsThoughts === false) found.push("thoughts are not shown");
+  return found.join("; ");
 }
 
 /** An error in one text; its last line says most. */

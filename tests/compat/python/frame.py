@@ -38,6 +38,8 @@ CLOSED_WITHIN = 5.0
 UNSAYABLE = {"responses": {"stop"}, "ollama": {"choice"}}
 # Members of the view that a client may fill in by itself.
 OWN_IDEAS = {"limit", "temperature", "stop"}
+# Where a missing parameter matters.
+LACKED = {"chat": {"stop", "temperature", "limit"}, "tools": {"choice"}}
 # Upstreams whose thoughts carry a proof or cipher that must come back.
 PROVEN = ("responses", "anthropic", "gemini")
 # How Pointsman tells an upstream's refusals.
@@ -115,6 +117,13 @@ class Client:
     def leave(self, ask: Ask) -> str:
         """Starts a stream, reads its first text and leaves; returns that text."""
         raise NotImplementedError
+
+    def limits(self, feature: str) -> str:
+        """What of a feature the SDK itself leaves out, and a cell that holds therefore does not show."""
+        found = [self.loses_proofs, "" if self.shows_thoughts else "thoughts are not shown"] if feature == "reasoning" else []
+        if feature in ("chat", "tools"):
+            found = [f"no parameter for {name}" for name in sorted(self.lacks & LACKED[feature])]
+        return "; ".join(one for one in found if one)
 
     def problem(self, error: Exception) -> tuple[int | None, str, str | None]:
         """Status, message and `retry-after` of the SDK's exception; raises what is none."""
@@ -393,5 +402,5 @@ def run(make: type[Client], upstreams: list[str], features: list[str], direct: b
             except Exception:  # a failing cell is reported, and the next one runs
                 ok, error = False, traceback.format_exc(limit=-3)
             line = {"client": client.name, "upstream": upstream, "feature": feature, "ok": ok,
-                    "seconds": round(time.monotonic() - begun, 3), "error": error}  # fmt: skip
+                    "seconds": round(time.monotonic() - begun, 3), "error": error, "limits": client.limits(feature)}  # fmt: skip
             print(json.dumps(line), flush=True)

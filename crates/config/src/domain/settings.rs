@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pointsman_core::responses::ResponseLimits;
 use pointsman_resilience::FailurePolicy;
 use pointsman_telemetry::export::ExporterOptions;
 use pointsman_transport::Http2;
@@ -115,11 +116,22 @@ pub struct DataSettings {
     pub retention_days: u32,
     /// Beyond so many, the oldest records are deleted.
     pub max_rows: u64,
+    /// Whether answers of the responses API are kept here.
+    pub keep_responses: bool,
+    /// How many, and for how long; also how long it is known who keeps an answer elsewhere.
+    pub responses: ResponseLimits,
 }
 
 impl Default for DataSettings {
     fn default() -> Self {
-        Self { dir: PathBuf::from("data"), records: true, retention_days: 30, max_rows: 2_000_000 }
+        Self {
+            dir: PathBuf::from("data"),
+            records: true,
+            retention_days: 30,
+            max_rows: 2_000_000,
+            keep_responses: true,
+            responses: ResponseLimits::default(),
+        }
     }
 }
 

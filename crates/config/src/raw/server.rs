@@ -124,6 +124,23 @@ section! {
         retention_days: Option<Spanned<u32>>,
         /// Number of records beyond which the oldest are deleted.
         max_rows: Option<Spanned<u64>>,
+        /// Answers of the responses API, for conversations that go on from their ids.
+        responses: Option<Responses>,
+    }
+}
+
+section! {
+    /// Which answers of the responses API are kept. What was used longest ago is deleted first.
+    #[derive(Default)]
+    pub(crate) struct Responses {
+        /// Whether any are.
+        keep: Option<bool>,
+        /// Number of answers.
+        max_count: Option<Spanned<u64>>,
+        /// Their bytes, with the requests' own items.
+        max_size: Option<Spanned<ByteSize>>,
+        /// Since an answer was made or gone on from.
+        max_age: Option<Spanned<Span>>,
     }
 }
 

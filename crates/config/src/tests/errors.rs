@@ -1,5 +1,9 @@
 //! Reports as people see them, compared as text.
 
+use std::time::Duration;
+
+use pointsman_core::responses::ResponseLimits;
+
 use super::World;
 
 #[test]
@@ -151,4 +155,23 @@ fn the_two_planes_need_an_address_each() {
     }
     world.sound("server: { listen: '127.0.0.1:0', admin: '127.0.0.1:0' }");
     world.sound("server: { listen: '[::1]:5000', admin: '127.0.0.1:5000' }");
+}
+
+#[test]
+fn answers_that_are_kept_have_limits() {
+    let world = World::new(&[]);
+    let data = world
+        .sound("data: { responses: { keep: false, max_count: 5, max_size: 2MiB, max_age: 3d } }")
+        .settings
+        .data
+        .clone();
+    let limits = ResponseLimits { count: 5, bytes: 2 << 20, age: Duration::from_secs(3 * 24 * 3600) };
+    assert_eq!((data.keep_responses, data.responses), (false, limits));
+    let data = world.sound("data: { responses: {} }").settings.data.clone();
+    assert_eq!((data.keep_responses, data.responses), (true, ResponseLimits::default()));
+    let errors = world.errors("data: { responses: { max_count: 0, max_size: 0, max_age: 0s, kept: 1 } }");
+    for expected in ["must be at least 1", "would keep nothing", "`kept`"] {
+        assert!(errors.contains(expected), "{errors}");
+    }
+    assert_eq!(errors.lines().filter(|line| line.starts_with("pointsman.yaml:1:")).count(), 4, "{errors}");
 }

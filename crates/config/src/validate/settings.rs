@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pointsman_core::responses::ResponseLimits;
 use pointsman_resilience::FailurePolicy;
 use pointsman_transport::egress::Egress;
 
@@ -162,6 +163,24 @@ impl Checker<'_> {
             records: raw.records.unwrap_or(defaults.records),
             retention_days: self.positive(raw.retention_days.as_ref(), defaults.retention_days),
             max_rows: self.positive(raw.max_rows.as_ref(), defaults.max_rows),
+            keep_responses: raw
+                .responses
+                .as_ref()
+                .and_then(|raw| raw.keep)
+                .unwrap_or(defaults.keep_responses),
+            responses: raw.responses.as_ref().map_or(defaults.responses, |raw| self.responses(raw)),
+        }
+    }
+
+    fn responses(&mut self, raw: &raw::Responses) -> ResponseLimits {
+        let defaults = ResponseLimits::default();
+        if let Some(written) = raw.max_size.as_ref().filter(|size| size.value.0 == 0) {
+            self.cx.fail_hint::<()>(written.place, "a limit of 0 would keep nothing", "write `keep: false`");
+        }
+        ResponseLimits {
+            count: self.positive(raw.max_count.as_ref(), defaults.count),
+            bytes: raw.max_size.as_ref().map_or(defaults.bytes, |size| size.value.0),
+            age: self.duration(raw.max_age.clone(), defaults.age),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pointsman_config::{ServerSettings, Timeouts};
 use pointsman_core::ErrorCode;
+use pointsman_core::responses::ResponseLimits;
 
 use super::status;
 
@@ -45,6 +46,7 @@ fn number(text: &str) -> u128 {
 fn settings() -> Vec<(&'static str, u128)> {
     let server = ServerSettings::default();
     let timeouts = Timeouts::default();
+    let responses = ResponseLimits::default();
     let time = |duration: Duration| duration.as_millis();
     vec![
         ("server.max_connections", server.max_connections as u128),
@@ -58,6 +60,9 @@ fn settings() -> Vec<(&'static str, u128)> {
         ("server.max_in_flight", server.max_bytes_in_flight.into()),
         ("server.auth_failures.max", server.auth_failures.max.into()),
         ("server.auth_failures.window", time(server.auth_failures.window)),
+        ("data.responses.max_count", responses.count.into()),
+        ("data.responses.max_size", responses.bytes.into()),
+        ("data.responses.max_age", time(responses.age)),
         ("timeouts.connect", time(timeouts.connect)),
         ("timeouts.first_byte", time(timeouts.first_byte)),
         ("timeouts.first_token", time(timeouts.first_token)),

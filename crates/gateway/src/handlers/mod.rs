@@ -3,4 +3,5 @@
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod models;
+pub(crate) mod ollama;
 pub(crate) mod unknown;

@@ -1,12 +1,14 @@
-//! `GET /v1/models`: what the caller may name.
+//! Lists of models, and single ones: what the caller may name, as the client's dialect tells it.
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::{Response, StatusCode, request};
 use pointsman_config::{Deployment, Snapshot};
-use pointsman_core::{ErrorCode, Principal, PublicError};
-use pointsman_providers::{catalogue, openrouter, simulated, vendor};
+use pointsman_core::{Dialect, ErrorCode, Principal, PublicError};
+use pointsman_providers::{CatalogueEntry, Mode, catalogue, openrouter, simulated, vendor};
 use pointsman_routing::Resolved;
+use pointsman_wire::lists::{ListedModel, Purpose, anthropic, gemini};
 use pointsman_wire::openai::models::{ModelEntry, render_list, render_one};
 
 use crate::Gateway;
@@ -14,23 +16,41 @@ use crate::body::ResponseBody;
 use crate::errors;
 use crate::pipeline::identify::identify;
 use crate::pipeline::plan::unresolved;
+use crate::query::parameters;
 
 /// Routes and aliases are Pointsman's own.
 const OWN: &str = "pointsman";
 
+/// A name that a caller may use, and what is known of it.
+pub(crate) struct Shown<'s> {
+    id: String,
+    owner: Option<&'s str>,
+    deployment: Option<&'s Deployment>,
+}
+
 /// All models, routes and aliases that the caller may use.
-pub(crate) fn list(gateway: &Gateway, peer: IpAddr, head: &request::Parts) -> Response<ResponseBody> {
+pub(crate) fn list(
+    gateway: &Gateway,
+    peer: IpAddr,
+    head: &request::Parts,
+    dialect: Dialect,
+) -> Response<ResponseBody> {
+    let dialect = as_asked(dialect, head);
     let snapshot = gateway.world.load_full();
-    match identify(gateway, &snapshot, peer, head) {
-        Ok(principal) => {
-            let entries = entries(&snapshot, &principal);
-            errors::json(StatusCode::OK, render_list(&entries, created(gateway)))
+    let caller =
+        identify(gateway, &snapshot, peer, head).inspect_err(|error| gateway.metrics.refused(error.code));
+    let rendered = caller.and_then(|principal| {
+        let shown = visible(&snapshot, &principal);
+        let created = created(gateway);
+        let listed = || shown.iter().map(|shown| shown.listed(created)).collect::<Vec<_>>();
+        let query = parameters(head.uri.query());
+        match dialect {
+            Dialect::Anthropic => anthropic::render_list(&listed(), &query),
+            Dialect::Gemini => gemini::render_list(&listed(), &query),
+            _ => Ok(render_list(&shown.iter().map(Shown::entry).collect::<Vec<_>>(), created)),
         }
-        Err(error) => {
-            gateway.metrics.refused(error.code);
-            errors::response(&error, None)
-        }
-    }
+    });
+    respond(dialect, rendered)
 }
 
 /// One model, by the name that a request would use.
@@ -38,69 +58,132 @@ pub(crate) fn one(
     gateway: &Gateway,
     peer: IpAddr,
     head: &request::Parts,
-    id: &str,
+    (dialect, id): (Dialect, &str),
 ) -> Response<ResponseBody> {
+    let dialect = as_asked(dialect, head);
     let snapshot = gateway.world.load_full();
     let caller =
         identify(gateway, &snapshot, peer, head).inspect_err(|error| gateway.metrics.refused(error.code));
-    match caller.and_then(|principal| find(&snapshot, &principal, id)) {
-        Ok(entry) => errors::json(StatusCode::OK, render_one(&entry, created(gateway))),
-        Err(error) => errors::response(&error, None),
-    }
-}
-
-fn entries(snapshot: &Snapshot, principal: &Principal) -> Vec<ModelEntry> {
-    let own = snapshot.resolver.routes().chain(snapshot.resolver.aliases());
-    let own = own.map(|name| named(name, Some(OWN)));
-    let deployments = snapshot.deployments.iter().filter(|deployment| principal.may_use(&deployment.name));
-    let deployments = deployments.map(|deployment| described(deployment.name.to_string(), deployment));
-    let mut entries: Vec<_> = own.chain(deployments).collect();
-    if entries.is_empty() && snapshot.simulated_only() {
-        // Any name is answered then; pickers in user interfaces need one to show.
-        entries.push(named(&format!("{}/hello", simulated::NAME), Some(simulated::NAME)));
-    }
-    entries.retain(|entry| principal.may_use(&entry.id));
-    entries
-}
-
-fn find(snapshot: &Snapshot, principal: &Principal, id: &str) -> Result<ModelEntry, PublicError> {
+    let created = created(gateway);
     let id = percent_decode(id);
+    let rendered = caller.and_then(|principal| find(&snapshot, &principal, &id)).map(|shown| match dialect {
+        Dialect::Anthropic => anthropic::render_one(&shown.listed(created)),
+        Dialect::Gemini => gemini::render_one(&shown.listed(created)),
+        _ => render_one(&shown.entry(), created),
+    });
+    respond(dialect, rendered)
+}
+
+/// Anthropic's clients ask on OpenAI's paths, but with a header of their own.
+fn as_asked(dialect: Dialect, head: &request::Parts) -> Dialect {
+    match dialect {
+        Dialect::OpenAiChat if head.headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        dialect => dialect,
+    }
+}
+
+fn respond(dialect: Dialect, rendered: Result<Bytes, PublicError>) -> Response<ResponseBody> {
+    match rendered {
+        Ok(body) => errors::json(StatusCode::OK, body),
+        Err(error) => errors::response_in(dialect, &error, None),
+    }
+}
+
+/// Every name that the caller may use.
+pub(crate) fn visible<'s>(snapshot: &'s Snapshot, principal: &Principal) -> Vec<Shown<'s>> {
+    let own = snapshot.resolver.routes().chain(snapshot.resolver.aliases());
+    let own = own.map(|name| Shown::named(name, Some(OWN)));
+    let deployments = snapshot.deployments.iter().filter(|deployment| principal.may_use(&deployment.name));
+    let deployments = deployments.map(|deployment| Shown::of(deployment.name.to_string(), deployment));
+    let mut shown: Vec<_> = own.chain(deployments).collect();
+    if shown.is_empty() && snapshot.simulated_only() {
+        // Any name is answered then; pickers in user interfaces need one to show.
+        shown.push(Shown::named(&format!("{}/hello", simulated::NAME), Some(simulated::NAME)));
+    }
+    shown.retain(|shown| principal.may_use(&shown.id));
+    shown
+}
+
+/// What this name stands for.
+pub(crate) fn find<'s>(
+    snapshot: &'s Snapshot,
+    principal: &Principal,
+    id: &str,
+) -> Result<Shown<'s>, PublicError> {
     let mut canonical = None;
-    let resolved = snapshot.resolver.resolve(&id);
+    let resolved = snapshot.resolver.resolve(id);
     let resolved = resolved.map_err(|error| unresolved(snapshot, Some(principal), error))?;
-    let entry = match resolved {
+    let shown = match resolved {
         Resolved::Known(known) => {
             canonical = Some(known.canonical_name().clone());
             match known.deployment().and_then(|id| snapshot.deployment(id)) {
-                Some(deployment) => described(id.clone(), deployment),
-                None => named(&id, Some(OWN)),
+                Some(deployment) => Shown::of(id.to_owned(), deployment),
+                None => Shown::named(id, Some(OWN)),
             }
         }
         // Its deployment is made by the first request, not by who only looks.
         Resolved::Dynamic(dynamic) => {
-            named(&id, snapshot.provider(dynamic.provider).map(|provider| &*provider.name))
+            Shown::named(id, snapshot.provider(dynamic.provider).map(|provider| &*provider.name))
         }
     };
     // As for a request: the name as asked for, or what it stands for.
-    if principal.may_use(&entry.id) || canonical.is_some_and(|name| principal.may_use(&name)) {
-        return Ok(entry);
+    if principal.may_use(&shown.id) || canonical.is_some_and(|name| principal.may_use(&name)) {
+        return Ok(shown);
     }
     Err(PublicError::new(ErrorCode::ModelNotAllowed, format!("this key may not use `{id}`")).at("model"))
 }
 
-fn named(id: &str, owned_by: Option<&str>) -> ModelEntry {
-    ModelEntry { id: id.to_owned(), owned_by: owned_by.map(str::to_owned), ..ModelEntry::default() }
-}
+impl<'s> Shown<'s> {
+    fn named(id: &str, owner: Option<&'s str>) -> Self {
+        Self { id: id.to_owned(), owner, deployment: None }
+    }
 
-/// All that is known of a model, prices in the words of OpenRouter's list.
-fn described(id: String, deployment: &Deployment) -> ModelEntry {
-    let vendor = deployment.provider.vendor.and_then(vendor);
-    let entry = vendor.and_then(|vendor| catalogue().find_for(vendor, &deployment.key.model));
-    ModelEntry {
-        id,
-        owned_by: Some(deployment.key.provider.to_string()),
-        context_length: deployment.context_length.map(u64::from),
-        more: openrouter::members(entry.as_ref(), deployment.price.as_deref()),
+    fn of(id: String, deployment: &'s Deployment) -> Self {
+        Self { id, owner: Some(&deployment.key.provider), deployment: Some(deployment) }
+    }
+
+    fn catalogued(&self) -> Option<CatalogueEntry> {
+        let deployment = self.deployment?;
+        let vendor = vendor(deployment.provider.vendor?)?;
+        catalogue().find_for(vendor, &deployment.key.model)
+    }
+
+    /// For OpenAI's clients, prices in the words of OpenRouter's list.
+    fn entry(&self) -> ModelEntry {
+        let mut entry = ModelEntry {
+            id: self.id.clone(),
+            owned_by: self.owner.map(str::to_owned),
+            ..ModelEntry::default()
+        };
+        if let Some(deployment) = self.deployment {
+            entry.context_length = deployment.context_length.map(u64::from);
+            entry.more = openrouter::members(self.catalogued().as_ref(), deployment.price.as_deref());
+        }
+        entry
+    }
+
+    /// For all others.
+    pub(crate) fn listed(&self, created: u64) -> ListedModel {
+        let entry = self.catalogued();
+        let mode = entry.as_ref().map(|entry| entry.mode).or_else(|| self.deployment?.mode);
+        let purpose = match mode {
+            None | Some(Mode::Chat | Mode::Responses | Mode::Completion) => Purpose::Chat,
+            Some(Mode::Embedding) => Purpose::Embedding,
+            Some(_) => Purpose::Other,
+        };
+        let can = entry.as_ref().map(|entry| entry.capabilities);
+        ListedModel {
+            id: self.id.clone(),
+            owner: self.owner.map(str::to_owned),
+            created,
+            purpose,
+            max_input: self.deployment.and_then(|deployment| deployment.context_length).map(u64::from),
+            max_output: entry.as_ref().and_then(|entry| entry.max_output).map(u64::from),
+            tools: can.is_some_and(|can| can.tools()),
+            vision: can.is_some_and(|can| can.vision()),
+            reasoning: can.is_some_and(|can| can.reasoning()),
+            retires: entry.and_then(|entry| entry.deprecated).map(str::to_owned),
+        }
     }
 }
 
@@ -119,8 +202,8 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// OpenAI's clients want a time; the start of this process is as good as any.
-fn created(gateway: &Gateway) -> u64 {
+/// Clients want a time; the start of this process is as good as any.
+pub(crate) fn created(gateway: &Gateway) -> u64 {
     let start = gateway.clock.unix_us(gateway.started) / 1_000_000;
     u64::try_from(start).unwrap_or_default()
 }

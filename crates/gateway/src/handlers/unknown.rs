@@ -25,12 +25,15 @@ const PATHS: [&str; 13] = [
 ];
 /// Those of other dialects: what they end in, what they are, what base URL their clients want, and who reads
 /// the error. Only prefixes that people leave out or double are taken away: other APIs have such ends too.
-const OTHERS: [(&str, &str, &str, Dialect); 5] = [
+const OTHERS: [(&str, &str, &str, Dialect); 8] = [
     ("/messages/count_tokens", "/v1/messages/count_tokens", "", Dialect::Anthropic),
     ("/messages", "/v1/messages", "", Dialect::Anthropic),
     ("/responses/input_tokens", "/v1/responses/input_tokens", "/v1", Dialect::OpenAiResponses),
     ("/responses", "/v1/responses", "/v1", Dialect::OpenAiResponses),
     ("/api/chat", "/api/chat", "", Dialect::Ollama),
+    ("/api/generate", "/api/generate", "", Dialect::Ollama),
+    ("/api/embed", "/api/embed", "", Dialect::Ollama),
+    ("/api/tags", "/api/tags", "", Dialect::Ollama),
 ];
 /// What may stand before these ends.
 const PREFIXES: [&str; 7] = ["", "/v1", "/v1/v1", "/api", "/api/v1", "/anthropic", "/anthropic/v1"];

@@ -5,7 +5,7 @@
 //! [`objects`] are files and batches, [`generic`] any other path that is let through, [`relay`] passes on answers
 //! that are not held.
 
-mod answer;
+pub(crate) mod answer;
 pub(crate) mod exchange;
 mod form;
 pub(crate) mod generic;

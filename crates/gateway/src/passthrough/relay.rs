@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, SizeHint};
 use pointsman_config::{Deployment, Snapshot};
-use pointsman_core::{ErrorCode, Outcome, Phase};
+use pointsman_core::{ErrorCode, Operation, Outcome, Phase};
 use pointsman_transport::UpstreamBody;
 use pointsman_wire::openai::relayed::UsageScanner;
 use tokio::time::{Instant, Sleep};
@@ -48,6 +48,8 @@ impl RelayDriver {
         let now = dispatch.gateway.clock.now();
         let stall = dispatch.timeouts(&answer.deployment).between_chunks;
         dispatch.settlement.meter.pause(now);
+        // What an answer used was told when it was made.
+        let again = dispatch.operation == Operation::Responses;
         let textual = media_type(&answer.headers)
             .is_some_and(|kind| kind == "text/event-stream" || kind.ends_with("json"));
         let Open { deployment, status, body, models, .. } = answer;
@@ -56,7 +58,7 @@ impl RelayDriver {
             deployment,
             status,
             body,
-            scanner: textual.then(UsageScanner::default),
+            scanner: (textual && !again).then(UsageScanner::default),
             last_chunk: now,
             stall,
             timer: Box::pin(tokio::time::sleep_until(now + stall)),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
-use http_body_util::{BodyExt, Limited};
 use pointsman_config::Deployment;
 use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_providers::Protocol;
 use pointsman_providers::classify::classify_body_error;
-use pointsman_transport::{ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody};
+use pointsman_transport::{
+    CollectError, ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody, collect,
+};
 use pointsman_wire::neutral::Losses;
 use pointsman_wire::openai::answer;
 use pointsman_wire::probe::probe;
@@ -19,10 +20,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::headers;
 use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::embed;
 use crate::pipeline::plan::adds_usage;
 use crate::pipeline::read::Encoding;
 use crate::pipeline::refusal::{Rejection, blamed, error_info, refusal};
 use crate::pipeline::translate::{self, Speech};
+use crate::responses::Made;
 use crate::stream::{self, StreamStart};
 
 /// Longest whole answer that is held, in bytes.
@@ -97,7 +100,7 @@ pub(crate) async fn attempt(
 ) -> Result<Opened, Failure> {
     // Made for the first candidate as its bytes would be: nobody else may use them.
     let edits = dispatch.first_edits.take();
-    offers(deployment, dispatch.operation)?;
+    offers(dispatch, deployment)?;
     let speech = Speech::with(dispatch, deployment);
     dispatch.speech = speech;
     if !dispatch.dropped.is_empty() {
@@ -108,7 +111,10 @@ pub(crate) async fn attempt(
         && adds_usage(deployment, dispatch.streamed, dispatch.wants_usage);
     let request = if speech.rewritten {
         // Boxed: its future would make everybody's larger.
-        Box::pin(translate::encode(dispatch, deployment)).await?
+        match dispatch.operation {
+            Operation::Embeddings => embed::encode(dispatch, deployment)?,
+            _ => Box::pin(translate::encode(dispatch, deployment)).await?,
+        }
     } else {
         encode(dispatch, deployment, edits, include_usage)?
     };
@@ -171,15 +177,21 @@ async fn exchange(
 }
 
 /// Whether there is such an operation at all: Anthropic's API has nothing but chats.
-fn offers(deployment: &Deployment, operation: Operation) -> Result<(), Failure> {
+fn offers(dispatch: &Dispatch, deployment: &Deployment) -> Result<(), Failure> {
     let provider = &deployment.provider;
     let chats =
         provider.protocol() == Protocol::Anthropic && !provider.dialects.contains(&Dialect::OpenAiChat);
-    if !chats || operation == Operation::Chat {
+    let chat = match dispatch.operation {
+        Operation::Chat => true,
+        // It becomes a turn of a chat.
+        Operation::TextCompletion => dispatch.asked.dialect == Dialect::Ollama,
+        _ => false,
+    };
+    if !chats || chat {
         return Ok(());
     }
-    let message =
-        format!("{} has no {}: its provider's API has chats only", deployment.key, operation.as_str());
+    let operation = dispatch.operation.as_str();
+    let message = format!("{} has no {operation}: its provider's API has chats only", deployment.key);
     Err(Failure::unsaid(PublicError::new(ErrorCode::UnsupportedOperation, message), false))
 }
 
@@ -214,7 +226,12 @@ pub(crate) fn request(
     let provider = &deployment.provider;
     let Speech { client, upstream, .. } = dispatch.speech;
     let model = &deployment.key.model;
-    let target = provider.call_target(upstream, dispatch.operation, model, dispatch.streamed);
+    let operation = match dispatch.operation {
+        // Ollama's prompt is a turn of a chat elsewhere.
+        Operation::TextCompletion if client != upstream => Operation::Chat,
+        operation => operation,
+    };
+    let target = provider.call_target(upstream, operation, model, dispatch.streamed);
     let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = target.ok_or_else(|| unencodable(&"the model's name cannot stand in a path"))?;
@@ -247,7 +264,12 @@ pub(crate) fn request(
     for (name, value) in &provider.headers {
         headers.insert(name.clone(), value.clone());
     }
-    if let Some(value) = provider.authorization(dispatch.rng.next_u64()) {
+    let drawn = dispatch.rng.next_u64();
+    let turn = match &mut dispatch.keeping {
+        Some(keeping) => keeping.turn(provider.auth.len(), drawn),
+        None => drawn,
+    };
+    if let Some(value) = provider.authorization(turn) {
         headers.insert(provider.auth_header.clone(), value.clone());
     }
     Ok(request)
@@ -275,15 +297,14 @@ async fn plain(
     response: Response<UpstreamBody>,
 ) -> Result<Exchanged, Failure> {
     let (head, body) = response.into_parts();
-    let collecting = Limited::new(body, MAX_ANSWER_BYTES).collect();
+    let collecting = collect(body, MAX_ANSWER_BYTES);
     let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+        Ok(Ok(body)) => body,
+        Ok(Err(CollectError::TooLong(_))) => {
             return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
         }
-        Ok(Err(error)) => {
-            let malformed = error.downcast_ref().is_some_and(is_malformed);
-            return Err(broken(malformed, "the answer broke off").because(error));
+        Ok(Err(CollectError::Broken(error))) => {
+            return Err(broken(is_malformed(&error), "the answer broke off").because(error));
         }
         Err(_) => return Err(timed_out(Phase::Total)),
     };
@@ -294,9 +315,16 @@ async fn plain(
         let usage = observe(dispatch, deployment, &body)?;
         (head.headers, body, usage)
     } else {
-        translate::answer(dispatch, deployment, head.headers, &body)?
+        match dispatch.operation {
+            Operation::Embeddings => embed::answer(dispatch, deployment, head.headers, &body)?,
+            _ => translate::answer(dispatch, deployment, head.headers, &body)?,
+        }
     };
-    let store = dispatch.route.store_bodies.then(|| dispatch.outgoing.body.clone());
+    if let Some(mut keeping) = dispatch.keeping.take() {
+        keeping.answered(&body, &Made::of(dispatch, deployment));
+        dispatch.keeping = Some(keeping);
+    }
+    let store = dispatch.route.store_bodies.then(|| dispatch.received().clone());
     Ok(Exchanged::Plain(PlainAnswer { deployment: deployment.clone(), headers, body, store }, usage))
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use pointsman_config::Deployment;
 use pointsman_core::{Outcome, Phase, PublicError, Usage};
 use pointsman_providers::Protocol;
+use pointsman_transport::{RequestBody, collect};
 use pointsman_wire::convert::{counts_tokens, read_count, render_count};
 use tokio::time::timeout_at;
 
@@ -99,7 +99,7 @@ async fn ask(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) -> Result<Co
 async fn exchange(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
-    request: http::Request<pointsman_transport::RequestBody>,
+    request: http::Request<RequestBody>,
 ) -> Result<Counted, Failure> {
     let limit = dispatch.deadline.instant();
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
@@ -115,8 +115,8 @@ async fn exchange(
         return Err(refusal(dispatch, deployment, response, upstream).await);
     }
     let (head, body) = response.into_parts();
-    let body = match timeout_at(limit, Limited::new(body, MAX_COUNT_BYTES).collect()).await {
-        Ok(Ok(body)) => attempt::decode(&head.headers, body.to_bytes(), MAX_COUNT_BYTES)?,
+    let body = match timeout_at(limit, collect(body, MAX_COUNT_BYTES)).await {
+        Ok(Ok(body)) => attempt::decode(&head.headers, body, MAX_COUNT_BYTES)?,
         Ok(Err(error)) => return Err(attempt::broken(false, "the answer broke off").because(error)),
         Err(_) => return Err(attempt::timed_out(Phase::Total)),
     };

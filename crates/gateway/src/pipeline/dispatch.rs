@@ -24,6 +24,7 @@ use crate::pipeline::media::Media;
 use crate::pipeline::plan::Planned;
 use crate::pipeline::refusal::Rejection;
 use crate::pipeline::translate::Speech;
+use crate::responses::Keeping;
 use crate::settlement::Settlement;
 
 /// What is sent upstream, as far as it does not depend on the candidate.
@@ -65,6 +66,8 @@ pub(crate) struct Dispatch {
     pub(crate) dropped: Losses,
     /// What was fetched for candidates that do not take addresses.
     pub(crate) media: Option<Box<Media>>,
+    /// What it takes to keep the answer.
+    pub(crate) keeping: Option<Box<Keeping>>,
     candidates: SmallVec<[Arc<Deployment>; 2]>,
     position: usize,
     tries_here: u32,
@@ -100,6 +103,7 @@ impl Dispatch {
             choices: planned.choices,
             dropped: Losses::default(),
             media: None,
+            keeping: None,
             candidates: planned.candidates,
             position: 0,
             tries_here: 0,
@@ -226,6 +230,27 @@ impl Dispatch {
     /// The limits of a candidate on this request's route.
     pub(crate) fn timeouts(&self, deployment: &Deployment) -> Timeouts {
         self.route.timeouts.over(&deployment.provider.timeouts)
+    }
+
+    /// The client's request as it came; what is sent upstream is made of `outgoing`.
+    pub(crate) fn received(&self) -> &Bytes {
+        self.keeping.as_ref().map_or(&self.outgoing.body, |keeping| &keeping.request)
+    }
+
+    /// The time, in seconds since the Unix epoch.
+    pub(crate) fn unix_seconds(&self) -> u64 {
+        let unix_us = self.gateway.clock.unix_us(self.gateway.clock.now());
+        u64::try_from(unix_us / 1_000_000).unwrap_or_default()
+    }
+
+    /// Asks only candidates that may be.
+    pub(crate) fn retain(&mut self, may: impl Fn(&Deployment) -> bool) {
+        self.candidates.retain(|candidate| may(candidate));
+    }
+
+    /// The first candidate.
+    pub(crate) fn first(&self) -> Option<&Arc<Deployment>> {
+        self.candidates.first()
     }
 
     /// Whether a candidate follows the present one.

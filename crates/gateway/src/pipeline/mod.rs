@@ -5,8 +5,10 @@ pub(crate) mod attempt;
 mod count;
 pub(crate) mod deliver;
 pub(crate) mod dispatch;
+mod embed;
 pub(crate) mod identify;
 mod leftover;
+mod load;
 mod media;
 pub(crate) mod plan;
 pub(crate) mod read;
@@ -25,7 +27,7 @@ use pointsman_wire::probe::probe;
 use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::settlement::Settlement;
-use crate::{Gateway, errors};
+use crate::{Gateway, errors, responses};
 
 use self::dispatch::Dispatch;
 
@@ -40,6 +42,9 @@ pub(crate) async fn run(
         Ok(dispatch) => dispatch,
         Err(refusal) => return *refusal,
     };
+    if let Some(loaded) = load::answer(&mut dispatch) {
+        return loaded;
+    }
     if dispatch.operation == Operation::TokenCount {
         return Box::pin(count::run(dispatch)).await;
     }
@@ -83,6 +88,13 @@ pub(crate) async fn prepare(
             let outgoing = dispatch::Outgoing::new(received.bytes, &head.headers);
             let mut dispatch = Dispatch::new(gateway.clone(), settlement, planned, outgoing);
             dispatch.asked = asked;
+            if dialect == Dialect::OpenAiResponses {
+                let max_body = admit::body_limits(&snapshot).per_request;
+                // Boxed: its future would make everybody's larger.
+                if let Err(error) = Box::pin(responses::begin(&mut dispatch, max_body)).await {
+                    return Err(Box::new(refuse_in(dialect, dispatch.into_settlement(), &error)));
+                }
+            }
             Ok(dispatch)
         }
         Err(error) => Err(Box::new(refuse_in(dialect, settlement, &error))),

@@ -89,27 +89,27 @@ pub(crate) fn by_name(
         let principal = settlement.record().map(|record| Arc::clone(&record.principal));
         unresolved(snapshot, principal.as_deref(), error)
     })?;
-    let (canonical, candidates, route_id) = match resolved {
+    let (candidates, route_id) = match resolved {
         Resolved::Known(known) => {
             let plan = known.plan(&mut rng);
             settlement.update(|record| {
                 record.requested_model = plan.name.clone();
                 record.route.clone_from(&plan.route);
             });
+            permit(settlement, name, || known.canonical_name())?;
             let deployments =
                 plan.candidates.iter().filter_map(|candidate| snapshot.deployment(candidate.deployment));
-            (known.canonical_name().clone(), deployments.cloned().collect(), plan.route_id)
+            (deployments.cloned().collect(), plan.route_id)
         }
         Resolved::Dynamic(dynamic) => {
             let deployment = snapshot.dynamic(dynamic).ok_or_else(|| {
                 PublicError::new(ErrorCode::Internal, "the model's provider is not in the snapshot")
             })?;
-            let canonical = deployment.name.clone();
             settlement.update(|record| record.requested_model = name.into());
-            (canonical, smallvec![deployment], None)
+            permit(settlement, name, || &deployment.name)?;
+            (smallvec![deployment], None)
         }
     };
-    permit(settlement, name, &canonical)?;
     let route = snapshot.route(route_id).clone();
     Ok(Planned::plain(route, candidates, rng))
 }
@@ -137,11 +137,17 @@ fn total(route: &RouteOptions, candidates: &[Arc<Deployment>]) -> Duration {
     candidates.iter().map(own).max().unwrap_or_default()
 }
 
-fn permit(settlement: &Settlement, name: &str, canonical: &str) -> Result<(), PublicError> {
+/// `canonical` is looked up for restricted keys only; what it is stays here: the name may have been a guess.
+fn permit<'a>(
+    settlement: &Settlement,
+    name: &str,
+    canonical: impl FnOnce() -> &'a Arc<str>,
+) -> Result<(), PublicError> {
     let principal = settlement.record().map(|record| &record.principal);
-    if principal.is_none_or(|principal| principal.may_use(name) || principal.may_use(canonical)) {
+    let restricted = principal.filter(|principal| principal.models.is_some());
+    if restricted.is_none_or(|principal| principal.may_use(name) || principal.may_use(canonical())) {
         return Ok(());
     }
-    let message = format!("this key may not use `{canonical}`; GET /v1/models lists what it may use");
+    let message = format!("this key may not use `{name}`; GET /v1/models lists what it may use");
     Err(PublicError::new(ErrorCode::ModelNotAllowed, message).at("model"))
 }

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
 use pointsman_config::{Deployment, Provider};
 use pointsman_core::{Dialect, Operation, Outcome};
 use pointsman_providers::classify::classify_body_error;
 use pointsman_providers::{ErrorInfo, classify};
-use pointsman_transport::UpstreamBody;
+use pointsman_transport::{UpstreamBody, collect};
 use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::codec;
 use pointsman_wire::json::{Kind, Scanner};
@@ -120,17 +119,17 @@ pub(crate) async fn not_a_stream(
 
 /// The body of an answer that is no success; empty where it cannot be read: the answer is an error even so.
 async fn error_body(dispatch: &Dispatch, headers: &HeaderMap, body: UpstreamBody) -> Bytes {
-    let collecting = Limited::new(body, MAX_ERROR_BYTES).collect();
+    let collecting = collect(body, MAX_ERROR_BYTES);
     let patience = dispatch.deadline.instant().min(dispatch.gateway.clock.now() + ERROR_BODY_WITHIN);
     match timeout_at(patience, collecting).await {
-        Ok(Ok(body)) => decode(headers, body.to_bytes(), MAX_ERROR_BYTES).unwrap_or_default(),
+        Ok(Ok(body)) => decode(headers, body, MAX_ERROR_BYTES).unwrap_or_default(),
         Ok(Err(_)) | Err(_) => Bytes::new(),
     }
 }
 
 /// Whether an operation is about what a provider keeps.
 const fn keeps(operation: Operation) -> bool {
-    matches!(operation, Operation::Files | Operation::Batches | Operation::PassThrough)
+    matches!(operation, Operation::Files | Operation::Batches | Operation::Responses | Operation::PassThrough)
 }
 
 pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {

@@ -8,7 +8,7 @@ use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, PublicError, Usage}
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::RequestBody;
 use pointsman_wire::UpstreamError;
-use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, count_request};
+use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, codec_for, count_request};
 use pointsman_wire::json::Document;
 use pointsman_wire::neutral::{
     AnswerContext, DecodeError, EncodeError, Encoded, Need, Origin, Target, may_hold_tag,
@@ -20,6 +20,7 @@ use pointsman_wire::openai::stream::{StreamObserver, StreamRules};
 use crate::live::Live;
 use crate::pipeline::attempt::{self, Failure};
 use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::embed;
 use crate::pipeline::media;
 use crate::pipeline::refusal::{blamed, error_info};
 
@@ -43,8 +44,11 @@ impl Speech {
     /// How to speak to this candidate.
     pub(crate) fn with(dispatch: &Dispatch, deployment: &Deployment) -> Self {
         let client = dispatch.asked.dialect;
-        if !matches!(dispatch.operation, Operation::Chat | Operation::TokenCount) {
-            return Self::same(client);
+        match (dispatch.operation, client) {
+            (Operation::Chat | Operation::TokenCount, _) => {}
+            (Operation::TextCompletion, Dialect::Ollama) => {}
+            (Operation::Embeddings, _) => return embed::speech(dispatch, deployment),
+            _ => return Self::same(client),
         }
         let upstream = deployment.provider.dialect_for(client);
         // Proofs of thoughts that another provider made must not reach this one: they are taken out by
@@ -97,7 +101,7 @@ pub(crate) async fn encode(
 
 fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure> {
     let speech = dispatch.speech;
-    let to = known(speech.upstream, false)?;
+    let to = known(dispatch, speech.upstream, false)?;
     let document = read(dispatch)?;
     let request = decode(dispatch, &document)?;
     if let Some(previous) = request.previous.as_ref().filter(|_| speech.converted()) {
@@ -146,7 +150,7 @@ pub(crate) fn decode<'a>(
     dispatch: &Dispatch,
     document: &Document<'a>,
 ) -> Result<NeutralRequest<'a>, Failure> {
-    let from = known(dispatch.asked.dialect, true)?;
+    let from = known(dispatch, dispatch.asked.dialect, true)?;
     // The body has no model where the path has it; what is sent has the candidate's.
     let called = Called { model: "", stream: dispatch.streamed };
     from.decode_request(document, called).map_err(|error| wrong(&error))
@@ -163,7 +167,7 @@ pub(crate) fn answer(
     body: &Bytes,
 ) -> Result<(HeaderMap, Bytes, Usage), Failure> {
     let speech = dispatch.speech;
-    let from = known(speech.upstream, false)?;
+    let from = known(dispatch, speech.upstream, false)?;
     let id = answer_id(dispatch);
     let document = Document::read(body).map_err(|error| misunderstood(&error.into()))?;
     if let Some(error) = error_in(&document, body, from, speech.upstream) {
@@ -175,7 +179,8 @@ pub(crate) fn answer(
     if !speech.converted() {
         return Ok((headers, body.clone(), usage));
     }
-    let encoded = known(speech.client, true)?.encode_answer(&answer, &context(dispatch, deployment));
+    let to = known(dispatch, speech.client, true)?;
+    let encoded = to.encode_answer(&answer, &context(dispatch, deployment));
     dispatch.settlement.lost_in_answer(&encoded.losses);
     headers.remove(header::CONTENT_TYPE);
     Ok((headers, encoded.body.into(), usage))
@@ -205,14 +210,14 @@ pub(crate) fn relay(
         let rules = StreamRules { operation: dispatch.operation, strip_usage };
         return Ok(Relay::Observe(StreamObserver::new(rules).expecting(dispatch.choices)));
     }
-    let from = known(speech.upstream, false)?;
+    let from = known(dispatch, speech.upstream, false)?;
     let provider = &deployment.provider.name;
     if !speech.converted() {
         let watch = Watch::new(from, provider, dispatch.choices);
         let watch = if dispatch.asked.json_array { watch.as_array() } else { watch };
         return Ok(Relay::Watch(Box::new(watch)));
     }
-    let to = (known(speech.client, true)?, context(dispatch, deployment));
+    let to = (known(dispatch, speech.client, true)?, context(dispatch, deployment));
     Ok(Relay::Translate(Box::new(Translator::new((from, provider), to, dispatch.choices))))
 }
 
@@ -229,7 +234,7 @@ fn context(dispatch: &Dispatch, deployment: &Deployment) -> AnswerContext {
         created: u64::try_from(unix_us / 1_000_000).unwrap_or_default(),
         stream_usage: dispatch.wants_usage,
         json_array: dispatch.asked.json_array,
-        request: dispatch.outgoing.body.clone(),
+        request: dispatch.received().clone(),
     }
 }
 
@@ -239,14 +244,14 @@ fn answer_id(dispatch: &Dispatch) -> String {
     id.split_once('_').map_or_else(String::new, |(_, id)| id.to_owned())
 }
 
-fn known(dialect: Dialect, for_all: bool) -> Result<&'static dyn Codec, Failure> {
-    codec(dialect).ok_or_else(|| {
+fn known(dispatch: &Dispatch, dialect: Dialect, for_all: bool) -> Result<&'static dyn Codec, Failure> {
+    codec_for(dialect, dispatch.operation).ok_or_else(|| {
         let message = format!("the dialect `{dialect}` cannot be converted");
         Failure::unsaid(PublicError::new(ErrorCode::UnsupportedOperation, message), for_all)
     })
 }
 
-fn wrong(error: &DecodeError) -> Failure {
+pub(crate) fn wrong(error: &DecodeError) -> Failure {
     let public = PublicError::new(ErrorCode::InvalidRequest, error.to_string());
     let public = match error.field() {
         Some(field) => public.at(field.to_owned()),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use pointsman_testkit::mock::{Answer, Cut};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -272,4 +273,31 @@ async fn a_model_is_shown_by_every_name_that_a_request_may_use() {
             world.send(with(get(&format!("/v1/models/{name}")), "authorization", "Bearer pm-k")).await;
         assert_eq!((chat.status, model.status), (200, 200), "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_are_shown_with_prices_in_the_words_of_openrouters_list() {
+    let world = start(
+        "providers:
+  alpha: { vendor: openai, base_url: 'http://alpha.test/v1', keys: { env: ALPHA_KEY }, models: [gpt-4o-mini, my-own] }
+  beta: { base_url: 'http://beta.test/v1', local: true, models: [m] }
+routes: { fast: alpha/gpt-4o-mini }
+",
+    );
+    let list = world.send(get("/v1/models")).await.json();
+    let entry = |id: &str| list["data"].as_array().unwrap().iter().find(|e| e["id"] == id).unwrap().clone();
+    let mini = entry("alpha/gpt-4o-mini");
+    // $0.15, $0.075 and $0.60 for a million tokens.
+    let pricing =
+        json!({ "prompt": "0.00000015", "completion": "0.0000006", "input_cache_read": "0.000000075" });
+    assert_eq!(mini["pricing"], pricing);
+    assert_eq!(mini["context_length"], 128_000);
+    assert_eq!(mini["top_provider"]["max_completion_tokens"], 16_384);
+    assert_eq!(mini["architecture"]["input_modalities"], json!(["text", "image", "file"]));
+    // Nobody knows what it costs, which is not nothing; what runs here costs nothing; a route costs what its models do.
+    assert_eq!(entry("alpha/my-own").get("pricing"), None);
+    assert_eq!(entry("beta/m")["pricing"], json!({ "prompt": "0", "completion": "0" }));
+    assert_eq!(entry("fast").get("pricing"), None);
+    let one = world.send(get("/v1/models/gpt-4o-mini")).await.json();
+    assert_eq!((&one["id"], &one["pricing"]), (&json!("gpt-4o-mini"), &pricing));
 }

@@ -16,10 +16,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use pointsman_config::{ConfigFile, Environment, Input, Snapshot, prepare};
+use pointsman_core::responses::ResponseLimits;
 use pointsman_core::store::RecordSink;
 use pointsman_core::{Clock, RequestRecord};
 use pointsman_gateway::{Gateway, Recorder, SimulatedConnect};
-use pointsman_store::SqliteObjects;
+use pointsman_store::{MemoryResponses, SqliteObjects};
 use pointsman_telemetry::Metrics;
 use pointsman_testkit::fakes::CollectingSink;
 use pointsman_testkit::mock::{Mock, MockServer};
@@ -120,6 +121,8 @@ impl Setup {
         let drain = Drain::default();
         let gateway = Gateway::new(snapshots.clone(), clock, recorder, metrics.clone(), drain.clone());
         gateway.keep_objects(Arc::new(SqliteObjects::in_memory().unwrap()));
+        let responses = MemoryResponses::new(ResponseLimits::default());
+        gateway.keep_responses(Arc::new(responses), snapshots.load().settings.data.keep_responses);
         let service = gateway.clone();
         let server = tokio::spawn(serve(
             net.listen(GATEWAY),

@@ -31,3 +31,4 @@ mod recorder;
 mod reload;
 mod simulated;
 mod stream;
+mod surfaces;

@@ -274,8 +274,8 @@ mod tests {
             all.iter().any(|row| row.name.starts_with("together/")),
             "the vendor's name, not the source's"
         );
-        let flash = listed(Some("groq"), Some(Class::Flash)).unwrap_or_default();
-        assert!(!flash.is_empty() && flash.iter().all(|row| row.provider == "groq"));
+        let flash = listed(Some("openai"), Some(Class::Flash)).unwrap_or_default();
+        assert!(!flash.is_empty() && flash.iter().all(|row| row.provider == "openai"));
         assert!(flash.iter().all(|row| row.class() == Some(Class::Flash)));
         assert!(listed(Some("wrok"), None).is_err());
     }

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod admin;
+mod compat;
 mod crash;
 mod engine;
 mod faults;

@@ -1,7 +1,7 @@
 //! One dialect, both ways: what its module has, behind one trait.
 
 use bytes::Bytes;
-use pointsman_core::{Dialect, PublicError};
+use pointsman_core::{Dialect, Operation, PublicError};
 
 use crate::UpstreamError;
 use crate::json::{Document, Writer};
@@ -222,6 +222,9 @@ codec!(Gemini, crate::gemini, lines: false, decode_request: |document, called| {
 codec!(Ollama, crate::ollama, lines: true, decode_request: |document, _| {
     crate::ollama::decode_request(document)
 });
+codec!(OllamaGenerate, crate::ollama::generate, lines: true, decode_request: |document, _| {
+    crate::ollama::generate::decode_request(document)
+});
 
 /// The codec of a dialect; `None` for one that is not served yet.
 #[must_use]
@@ -232,5 +235,14 @@ pub fn codec(dialect: Dialect) -> Option<&'static dyn Codec> {
         Dialect::Anthropic => Some(&Anthropic),
         Dialect::Gemini => Some(&Gemini),
         Dialect::Ollama => Some(&Ollama),
+    }
+}
+
+/// The codec of an operation in a dialect: Ollama has a call of its own for one prompt.
+#[must_use]
+pub fn codec_for(dialect: Dialect, operation: Operation) -> Option<&'static dyn Codec> {
+    match (dialect, operation) {
+        (Dialect::Ollama, Operation::TextCompletion) => Some(&OllamaGenerate),
+        _ => codec(dialect),
     }
 }

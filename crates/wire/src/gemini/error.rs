@@ -42,6 +42,7 @@ const fn status(code: ErrorCode) -> (u64, &'static str) {
         ErrorCode::InvalidRequest
         | ErrorCode::DuplicateKey
         | ErrorCode::BodyUnreadable
+        | ErrorCode::PreviousResponseNotFound
         | ErrorCode::ModelAmbiguous
         | ErrorCode::UpstreamRejected => (400, "INVALID_ARGUMENT"),
         ErrorCode::UnsupportedOperation => (400, "FAILED_PRECONDITION"),

@@ -58,7 +58,9 @@ fn disposition(value: &str) -> Result<(&str, bool), FormError> {
         };
         // A quote further on (`name= "x"`) begins the value for some readers, and belongs to it for others.
         if value.contains('"') {
-            return Err(FormError::Malformed("a parameter of a content disposition has a quote in its middle"));
+            return Err(FormError::Malformed(
+                "a parameter of a content disposition has a quote in its middle",
+            ));
         }
         match key.trim() {
             key if key.eq_ignore_ascii_case("name") => {

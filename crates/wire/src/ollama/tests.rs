@@ -240,7 +240,7 @@ proptest! {
             id: Text::from("call_1"),
             item: None,
             name: Text::from("f"),
-            arguments: Arguments::Quoted(Text::from(arguments.clone())),
+            arguments: Arguments::Quoted(Text::from(arguments)),
             seal: None,
         };
         let reasoning = Reasoning { text: vec![Text::from(thoughts.clone())], ..Reasoning::default() };
@@ -251,7 +251,11 @@ proptest! {
         ];
         let choice = Choice { blocks, finish: Some(Finish::new(Reason::ToolCalls)), ..Choice::default() };
         let stream = streamed(Answer { choices: vec![choice], ..Answer::default() });
-        prop_assert_eq!(heard(&stream), (thoughts, said, vec![arguments], true));
+        let (heard_thoughts, heard_said, calls, ended) = heard(&stream);
+        prop_assert_eq!((heard_thoughts, heard_said, ended), (thoughts, said, true));
+        // Some characters are escaped on the way, because clients' libraries end lines at them.
+        let calls: Vec<Value> = calls.iter().map(|call| serde_json::from_str(call).unwrap()).collect();
+        prop_assert_eq!(calls, vec![json!({ "a": argument })]);
     }
 }
 

@@ -100,7 +100,7 @@ async fn its_own_clients_are_answered_whoever_answers() {
 async fn on_both_sides_bytes_stay_what_they_are() {
     let world = start(FIVE);
     let resp = world.upstream("resp");
-    let odd = "{ \"model\":\"resp\\/r\", \"input\":\"h\\u00e9\", \"previous_response_id\":\"resp_0\", \"x\":1e999 }\n";
+    let odd = "{ \"model\":\"resp\\/r\", \"input\":\"h\\u00e9\", \"truncation\":\"auto\", \"x\":1e999 }\n";
     let answer = format!(" {} ", response());
     resp.script([Answer::new(200, "application/json", answer.clone())]);
     let reply = world.send(post(PATH, odd)).await;
@@ -132,7 +132,7 @@ async fn its_errors_have_its_shape() {
     let mut body = input("gpt/g");
     body["previous_response_id"] = json!("resp_0");
     let reply = world.send(ask(PATH, &body)).await;
-    reply.assert_error(400, "invalid_request", Some("previous_response_id"));
+    reply.assert_error(400, "previous_response_not_found", Some("previous_response_id"));
     assert_eq!(gpt.received().len(), 0);
     let failed = json!({"id": "resp_2", "object": "response", "created_at": 1, "model": "r", "status": "failed",
         "error": {"code": "server_error", "message": "it broke"}, "output": []});

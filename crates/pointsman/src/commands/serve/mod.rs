@@ -24,11 +24,11 @@ use pointsman_core::Clock;
 use pointsman_core::store::RecordSink;
 use pointsman_gateway::{Gateway, Recorder, RecorderThread, SimulatedConnect};
 use pointsman_providers::vendors;
-use pointsman_store::{Retention, SqliteObjects, SqliteSink, StoreOptions};
+use pointsman_store::{Retention, SqliteObjects, SqliteResponses, SqliteSink, StoreOptions};
 use pointsman_telemetry::{AccessLog, Metrics, init_logging};
 use pointsman_transport::connect::TcpConnect;
-use pointsman_transport::{Drain, Edge, ServeOptions, Upstreams, serve_edge, tls};
 use pointsman_transport::guard::{Fetcher, SystemNetwork};
+use pointsman_transport::{Drain, Edge, ServeOptions, Upstreams, serve_edge, tls};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -51,6 +51,8 @@ const MAX_HEADERS: usize = 100;
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 /// The file of who owns which file and batch, in the data folder.
 const OBJECTS: &str = "objects.db";
+/// The file of kept answers, in the data folder.
+const RESPONSES: &str = "responses.db";
 /// Held as long as the process runs.
 const LOCK: &str = "pointsman.lock";
 
@@ -97,11 +99,13 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     let drain = Drain::default();
     let gateway = Gateway::new(world.current().clone(), clock, recorder, metrics.clone(), drain.clone());
     gateway.keep_objects(Arc::new(SqliteObjects::open(data_dir.join(OBJECTS))?));
+    let responses = SqliteResponses::open(data_dir.join(RESPONSES), settings.data.responses)?;
+    gateway.keep_responses(Arc::new(responses), settings.data.keep_responses);
+    gateway.fetch_media(Fetcher::new(trusting, Arc::new(SystemNetwork)));
     let mut servers = JoinSet::new();
     let options = ServeOptions {
         connections: Arc::new(Semaphore::new(settings.server.max_connections)),
         header_timeout: settings.server.header_timeout,
-    gateway.fetch_media(Fetcher::new(trusting, Arc::new(SystemNetwork)));
         max_head_bytes: MAX_HEAD_BYTES,
         max_headers: MAX_HEADERS,
     };

@@ -171,3 +171,30 @@ fn a_stream_that_fails_says_so() {
     decoder.frame(b"", br#"{"response":"","done":true,"context":[1],"eval_duration":4}"#, &mut note).unwrap();
     assert_eq!(lost, ["context"]);
 }
+
+#[test]
+fn it_is_the_codec_of_prompts() {
+    use pointsman_core::Operation;
+
+    use crate::convert::{Relay, Translator, codec, codec_for};
+
+    let generate = codec_for(Dialect::Ollama, Operation::TextCompletion).unwrap();
+    let chat = codec_for(Dialect::OpenAiChat, Operation::TextCompletion).unwrap();
+    assert!(generate.streams_lines() && !chat.streams_lines());
+    let mut relay = Relay::Translate(Box::new(Translator::new((chat, "p"), (generate, context()), 1)));
+    let events = b"data: {\"id\":\"c\",\"model\":\"g\",\"created\":1795305600,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n\
+data: {\"id\":\"c\",\"model\":\"g\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let mut out = Vec::new();
+    relay.push(bytes::Bytes::from_static(events), &mut out).unwrap();
+    let text = String::from_utf8(out.concat()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["response"], &lines[0]["done"]), (&json!("hi"), &json!(false)));
+    let last = lines.last().unwrap();
+    assert_eq!((&last["done"], &last["done_reason"]), (&json!(true), &json!("stop")));
+    assert!(relay.observed().done);
+    // What chats are read with does not read it.
+    let answer = decoded(ANSWER);
+    let origin = Origin { provider: "p", id: "r" };
+    assert!(codec(Dialect::Ollama).unwrap().decode_answer(&answer, &origin).is_err());
+    assert!(generate.decode_answer(&answer, &origin).is_ok());
+}
