@@ -174,6 +174,9 @@ struct LoadArgs {
     /// The server.
     #[arg(long)]
     target: SocketAddr,
+    /// The path; it decides about the dialect.
+    #[arg(long, default_value = "/v1/chat/completions")]
+    path: String,
     /// Connections.
     #[arg(long, default_value_t = 16)]
     connections: usize,
@@ -195,6 +198,9 @@ struct LoadArgs {
     /// Client keys, drawn uniformly.
     #[arg(long, value_delimiter = ',')]
     keys: Vec<String>,
+    /// Send instructions, earlier turns and options with each chat.
+    #[arg(long)]
+    conversation: bool,
     /// Ask for streams.
     #[arg(long)]
     stream: bool,
@@ -327,13 +333,14 @@ async fn run_mock(args: MockArgs) -> io::Result<()> {
 
 async fn run_load(args: LoadArgs) -> io::Result<()> {
     let shape = Shape {
+        path: args.path,
         keys: args.keys,
         models: args.models,
         body_bytes: args.body_bytes,
         stream: args.stream,
         trace: args.trace,
         headers: args.headers,
-        ..Shape::default()
+        conversation: args.conversation,
     };
     let connections = args.connections;
     let mode = args.rate.map_or(Mode::Closed { connections }, |rate| Mode::Open { rate, connections });

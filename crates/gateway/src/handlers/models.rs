@@ -179,9 +179,9 @@ impl<'s> Shown<'s> {
             purpose,
             max_input: self.deployment.and_then(|deployment| deployment.context_length).map(u64::from),
             max_output: entry.as_ref().and_then(|entry| entry.max_output).map(u64::from),
-            tools: can.is_some_and(|can| can.tools()),
-            vision: can.is_some_and(|can| can.vision()),
-            reasoning: can.is_some_and(|can| can.reasoning()),
+            tools: can.is_some_and(pointsman_providers::Capabilities::tools),
+            vision: can.is_some_and(pointsman_providers::Capabilities::vision),
+            reasoning: can.is_some_and(pointsman_providers::Capabilities::reasoning),
             retires: entry.and_then(|entry| entry.deprecated).map(str::to_owned),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pointsman_core::{Price, Service};
 use pointsman_providers::price::{write_usd, write_usd_per_million};
-use pointsman_providers::{CatalogueEntry, PriceList, Prices, Scale, Units};
+use pointsman_providers::{CatalogueEntry, Class, PriceList, Prices, Scale, Units};
 use serde_json::{Map, Number, Value, json};
 
 use super::Row;
@@ -29,7 +29,7 @@ fn model(row: &Row) -> Value {
         "type": "model",
         "provider": row.provider,
         "model": row.model,
-        "class": row.class().map(|class| class.as_str()),
+        "class": row.class().map(Class::as_str),
         "mode": entry.map(|entry| entry.mode.as_str()),
         "context_length": row.context_length,
         "max_output": entry.and_then(|entry| entry.max_output),
