@@ -121,7 +121,8 @@ impl Gateway {
     /// Keeps answers of the responses API here: who keeps which, and with `contents` those that no provider
     /// does. The first call counts.
     pub fn keep_responses(&self, store: Arc<dyn ResponseStore>, contents: bool) {
-        let _ = self.responses.set(Responses::new(store, contents));
+        let drops = self.metrics.queue_drops("responses");
+        let _ = self.responses.set(Responses::new(store, contents, drops));
     }
 
     /// Gets media that clients name by address, for routes that allow it, through `fetcher`. The first call

@@ -8,7 +8,8 @@ use pointsman_core::Dialect;
 use pointsman_wire::openai::kept::{AnswerWatch, Found, KeptAnswer};
 use tokio_util::task::TaskTracker;
 
-use super::{Content, Draft, Responses};
+use super::Responses;
+use super::writer::{Content, Draft};
 use crate::pipeline::dispatch::Dispatch;
 
 /// Goes with a request of `/v1/responses`.
@@ -118,6 +119,6 @@ impl Keeping {
             model: key.model.to_string(),
             content,
         };
-        self.responses.keep(made.tasks, draft, made.now);
+        self.responses.writer.keep(made.tasks, draft, made.now);
     }
 }

@@ -27,6 +27,8 @@ use crate::pipeline::plan::Planned;
 use crate::pipeline::refuse_in;
 use crate::query::parameters;
 
+/// Most bytes of a conversation whose items are listed; of a longer one, only the last request's are.
+const MAX_LISTED_BYTES: u64 = 64 * 1024 * 1024;
 /// Longest id, in bytes.
 const MAX_ID_BYTES: usize = 128;
 /// Parameters that go to the provider, besides those that begin with `include`; a key must not.
@@ -156,8 +158,7 @@ async fn items(
     let query = ItemQuery::read(parameters.iter().map(|(name, value)| (&**name, &**value)))?;
     let (owner, id) = (kept.owner.clone(), kept.id.clone());
     let name = (owner.clone(), id.clone());
-    let chain =
-        responses.blocking(name, move |store| store.chain(&owner, &id, now, super::MAX_WRITING_BYTES as u64));
+    let chain = responses.blocking(name, move |store| store.chain(&owner, &id, now, MAX_LISTED_BYTES));
     let chain = match chain.await? {
         Chain::Whole(chain) => chain,
         Chain::Missing(_) | Chain::TooLong => vec![kept.clone()],

@@ -414,7 +414,13 @@ fn write_tool(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losses) {
                 schema::write(w, schema, &path.member("input_schema"), losses);
                 w.key("strict").bool(true);
             }
-            ToolKind::Function { schema, strict: _ } => schema::write_input(w, schema.as_deref()),
+            ToolKind::Function { schema, strict } => {
+                // What is not said is the same as false; without a schema there is nothing to obey.
+                if *strict == Some(true) {
+                    losses.member(*path, "strict");
+                }
+                schema::write_input(w, schema.as_deref());
+            }
             ToolKind::Custom { format } => {
                 if format.is_some() {
                     losses.member(*path, "format");
@@ -444,8 +450,11 @@ fn write_format(w: &mut Writer, format: &Given<Format<'_>>, own: bool, losses: &
         Format::Other(raw) => {
             w.raw(raw);
         }
-        Format::Schema { name, description, schema, strict: _ } => {
+        Format::Schema { name, description, schema, strict } => {
             // It is always obeyed to the letter here.
+            if *strict == Some(false) {
+                losses.field(format!("{}.strict", format.field));
+            }
             w.object(|w| {
                 w.key("type").string("json_schema").key("schema");
                 if own {

@@ -153,7 +153,8 @@ macro_rules! codec {
                     request: &Request<'_>,
                     target: &Target<'_>,
                 ) -> Result<Encoded, EncodeError> {
-                    dialect::encode_request(request, target)
+                    let encoded = dialect::encode_request(request, target)?;
+                    Ok(Encoded { losses: encoded.losses.in_words_of(request.dialect), ..encoded })
                 }
 
                 fn decode_answer<'a>(

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use pointsman_core::Dialect;
+
 use crate::json::{Fields, Text};
 
 /// A place in the client's document, for telling it what was lost.
@@ -114,6 +116,29 @@ impl Losses {
         }
     }
 
+    /// The same in the words of the client's dialect: encoders name sources, proofs and ids as the neutral form
+    /// does.
+    #[must_use]
+    pub fn in_words_of(mut self, client: Dialect) -> Self {
+        let words: &[(&str, &str)] = match client {
+            Dialect::OpenAiChat => &[(".citations", ".annotations")],
+            Dialect::OpenAiResponses => &[
+                (".citations", ".annotations"),
+                (".signature", ".encrypted_content"),
+                (".item_id", ".id"),
+            ],
+            Dialect::Gemini => &[(".signature", ".thoughtSignature")],
+            Dialect::Anthropic | Dialect::Ollama => &[],
+        };
+        for field in &mut self.0 {
+            let place = words.iter().find_map(|(neutral, own)| Some((field.strip_suffix(neutral)?, own)));
+            if let Some((place, own)) = place {
+                *field = format!("{place}{own}").into();
+            }
+        }
+        self
+    }
+
     /// The fields, in the order in which they were met.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
@@ -135,6 +160,21 @@ mod tests {
         assert_eq!(Path::Root.member("logit_bias"), "logit_bias");
         assert_eq!(Path::Item("messages", 2).member("name"), "messages[2].name");
         assert_eq!(Path::Part("messages", 2, "content", 0).to_string(), "messages[2].content[0]");
+    }
+
+    #[test]
+    fn losses_are_told_in_the_clients_words() {
+        let told = |client| {
+            let mut losses = Losses::default();
+            for name in ["citations", "signature", "item_id", "status"] {
+                losses.member(Path::Item("input", 1), name);
+            }
+            losses.in_words_of(client).iter().map(|field| field.replace("input[1].", "")).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Dialect::OpenAiResponses), ["annotations", "encrypted_content", "id", "status"]);
+        assert_eq!(told(Dialect::OpenAiChat), ["annotations", "signature", "item_id", "status"]);
+        assert_eq!(told(Dialect::Gemini), ["citations", "thoughtSignature", "item_id", "status"]);
+        assert_eq!(told(Dialect::Anthropic), ["citations", "signature", "item_id", "status"]);
     }
 
     #[test]

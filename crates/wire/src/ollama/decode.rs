@@ -39,8 +39,9 @@ pub(super) fn read_settings<'a>(
     thinking(&mut body, &mut request.thinking)?;
     let wants = flag(&mut body, "logprobs", "logprobs")?;
     let top = count(&mut body, "top_logprobs", "top_logprobs")?;
-    if wants.is_some_and(|wants| wants.value) || top.is_some() {
-        request.logprobs = Some(Given::new("logprobs", Logprobs { top: top.map(|top| top.value) }));
+    if wants.as_ref().is_some_and(|wants| wants.value) || top.is_some() {
+        let field = if wants.is_some() { "logprobs" } else { "top_logprobs" };
+        request.logprobs = Some(Given::new(field, Logprobs { top: top.map(|top| top.value) }));
     }
     if let Some(node) = body.take("options") {
         let mut options = fields(node, "options")?;

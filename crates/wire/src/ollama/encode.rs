@@ -65,8 +65,14 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
                 Format::Json => {
                     w.key("format").string("json");
                 }
-                Format::Schema { schema, .. } => {
+                Format::Schema { name, description, schema, strict } => {
                     w.key("format").raw(schema);
+                    // It is always obeyed to the letter here.
+                    let said = [("name", name.is_some()), ("description", description.is_some())];
+                    let said = said.into_iter().chain([("strict", *strict == Some(false))]);
+                    for (member, _) in said.filter(|(_, given)| *given) {
+                        losses.field(format!("{}.{member}", format.field));
+                    }
                 }
                 Format::Other(raw) if own => {
                     w.key("format").raw(raw);

@@ -201,8 +201,11 @@ fn add<'p>(
             return Err(EncodeError { field: path.to_string(), problem });
         }
         Content::Reasoning(reasoning) => {
-            if reasoning.seal.is_some() {
-                losses.member(path, "signature");
+            match &reasoning.seal {
+                // A cipher and nothing else: all of it is lost.
+                Some(_) if reasoning.text.is_empty() && reasoning.summary.is_empty() => losses.at(path),
+                Some(_) => losses.member(path, "signature"),
+                None => {}
             }
             let shown = if reasoning.text.is_empty() { &reasoning.summary } else { &reasoning.text };
             parts.thoughts.extend(shown.iter().map(Text::borrowed));

@@ -64,8 +64,11 @@ impl Encoder<'_> {
                 w.string("");
             }
             [block] if self.is_string(block) => {
-                if let Content::Text { text, .. } = &block.content {
+                if let Content::Text { text, citations } = &block.content {
                     w.text(text);
+                    if !citations.is_empty() {
+                        self.losses.member(block.path, "citations");
+                    }
                 }
                 if !self.own {
                     self.beside(block);
