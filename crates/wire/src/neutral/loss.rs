@@ -122,11 +122,9 @@ impl Losses {
     pub fn in_words_of(mut self, client: Dialect) -> Self {
         let words: &[(&str, &str)] = match client {
             Dialect::OpenAiChat => &[(".citations", ".annotations")],
-            Dialect::OpenAiResponses => &[
-                (".citations", ".annotations"),
-                (".signature", ".encrypted_content"),
-                (".item_id", ".id"),
-            ],
+            Dialect::OpenAiResponses => {
+                &[(".citations", ".annotations"), (".signature", ".encrypted_content"), (".item_id", ".id")]
+            }
             Dialect::Gemini => &[(".signature", ".thoughtSignature")],
             Dialect::Anthropic | Dialect::Ollama => &[],
         };
