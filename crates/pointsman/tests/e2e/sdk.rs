@@ -30,13 +30,13 @@ async fn node() {
 
 /// What is let through for the cases of other paths.
 const ROUTES: &str = "routes:\n  wide:\n    model: media/m\n    pass_through:\n      \
-    - { methods: POST, path: /v1/responses }\n      - { methods: GET, path: '/v1/things/*' }\n";
+    - { methods: GET, path: '/v1/things/*' }\n";
 
 async fn run_suite(sdk: &str, program: &Path, args: &[&str]) {
     let (chat, embeddings) = tokio::task::block_in_place(|| (Engine::chat(), Engine::embeddings()));
     let media = media().serve_tcp().await.unwrap();
     let config = format!(
-        "providers:\n{}{}{}{ROUTES}",
+        "providers:\n{}{}{}    dialects: [openai-chat, openai-responses]\n{ROUTES}",
         provider("chat", &chat.base_url(), &[CHAT_MODEL]),
         provider("embed", &embeddings.base_url(), &[EMBEDDING_MODEL]),
         provider("media", &media.base_url(), &["m"]),

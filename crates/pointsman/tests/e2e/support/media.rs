@@ -84,12 +84,19 @@ fn response(request: &Received, usage: &Value) -> Answer {
     if request.json()["stream"] != true {
         return Answer::json(&whole);
     }
+    let begun = json!({"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1",
+        "object": "response", "created_at": 1, "status": "in_progress", "model": model(request), "output": [],
+        "parallel_tool_calls": true, "tool_choice": "auto", "tools": []}});
+    let item = json!({"type": "response.output_item.added", "output_index": 0, "sequence_number": 1, "item":
+        {"id": "msg_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}});
+    let part = json!({"type": "response.content_part.added", "item_id": "msg_1", "output_index": 0, "content_index": 0,
+        "sequence_number": 2, "part": {"type": "output_text", "text": "", "annotations": []}});
     let delta = json!({"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0,
-        "delta": text, "sequence_number": 1, "logprobs": []});
-    let done = json!({"type": "response.completed", "sequence_number": 2, "response": whole});
+        "delta": text, "sequence_number": 3, "logprobs": []});
+    let done = json!({"type": "response.completed", "sequence_number": 4, "response": whole});
     let event =
         |event: &Value| Bytes::from(format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()));
-    Answer::sse([event(&delta), event(&done)])
+    Answer::sse([&begun, &item, &part, &delta, &done].map(event))
 }
 
 impl Files {
