@@ -1,4 +1,7 @@
-//! Generated request bodies for the property tests, with a note of what each contains.
+//! Generated request bodies for the property tests, with a note of what each contains; and documents with
+//! anything in the place of anything.
+
+use serde_json::{Value, json};
 
 /// Bytes that a test framework may shrink, read as a stream of choices; zeros at the end.
 pub(crate) struct Source<'a>(std::slice::Iter<'a, u8>);
@@ -144,4 +147,35 @@ fn space(source: &mut Source<'_>, body: &mut Body) -> &'static str {
     let space = SPACES[source.below(SPACES.len())];
     body.odd_space |= !space.is_empty() && space != " ";
     space
+}
+
+/// Calls `check` with the document for each value in it replaced by each of a few others.
+pub(crate) fn with_anything(document: &Value, check: &mut impl FnMut(&Value, &str)) {
+    let mut places = Vec::new();
+    collect(document, String::new(), &mut places);
+    for place in places {
+        for other in [json!(null), json!(-1.5), json!("x"), json!({}), json!([{ "a": true }])] {
+            let mut changed = document.clone();
+            *changed.pointer_mut(&place).unwrap() = other;
+            check(&changed, &place);
+        }
+    }
+}
+
+fn collect(value: &Value, place: String, places: &mut Vec<String>) {
+    match value {
+        Value::Array(list) => {
+            for (at, inner) in list.iter().enumerate() {
+                collect(inner, format!("{place}/{at}"), places);
+            }
+        }
+        Value::Object(members) => {
+            for (name, inner) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                collect(inner, format!("{place}/{name}"), places);
+            }
+        }
+        _ => {}
+    }
+    places.push(place);
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::neutral::Quirks;
+use crate::testing::with_anything;
 
 const TEXTS: [&str; 2] = ["a \"first\" text\n", "второй 😀"];
 
@@ -376,4 +377,39 @@ fn answers_that_are_none() {
         let error = decode_answer(shape, &document, 1).unwrap_err().to_string();
         assert!(error.contains(&format!("`{field}`")), "{body}: {error}");
     }
+}
+
+#[test]
+fn anything_in_the_place_of_anything_is_read_or_refused() {
+    let mut read = 0;
+    for shape in Shape::ALL {
+        let mut full = plain(shape);
+        full["more"] = json!({ "a": [1] });
+        with_anything(&full, &mut |body, place| {
+            let text = body.to_string();
+            let document = Document::read(text.as_bytes()).unwrap();
+            let Ok(request) = decode_request(shape, &document) else { return };
+            read += 1;
+            for dialect in Dialect::ALL {
+                if let Ok(encoded) = encode_request(&request, &Target::new(dialect, "p", "m")) {
+                    assert!(Document::read(&encoded.body).is_ok(), "{shape:?} {place} for {dialect}");
+                }
+            }
+        });
+        with_anything(&answer(shape, &[vec![0.5, -1.0], vec![]]), &mut |body, place| {
+            let text = body.to_string();
+            let document = Document::read(text.as_bytes()).unwrap();
+            for expected in 1..=2 {
+                let Ok(answer) = decode_answer(shape, &document, expected) else { continue };
+                read += 1;
+                for to in Shape::ALL {
+                    let reply =
+                        Reply { shape: to, base64: read % 2 == 0, model: "m", usage: Usage::default() };
+                    let encoded = encode_answer(&answer, &reply);
+                    assert!(Document::read(&encoded.body).is_ok(), "{shape:?} {place} for {to:?}");
+                }
+            }
+        });
+    }
+    assert!(read > 100, "{read}");
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::neutral::{Answer, AnswerContext, Event, Origin, Reason};
+use crate::testing::with_anything;
 
 const FULL: &str = r#"{
   "model": "qwen3:8b", "prompt": "What is \"this\"?\n", "suffix": "}", "system": "Be brief.", "template": "{{ .Prompt }}",
@@ -197,4 +198,37 @@ data: {\"id\":\"c\",\"model\":\"g\",\"choices\":[{\"index\":0,\"delta\":{},\"fin
     let origin = Origin { provider: "p", id: "r" };
     assert!(codec(Dialect::Ollama).unwrap().decode_answer(&answer, &origin).is_err());
     assert!(generate.decode_answer(&answer, &origin).is_ok());
+}
+
+#[test]
+fn anything_in_the_place_of_anything_is_read_or_refused() {
+    let mut read = 0;
+    with_anything(&value(FULL.as_bytes()), &mut |body, place| {
+        let text = body.to_string();
+        let document = decoded(&text);
+        let Ok(request) = decode_request(&document) else { return };
+        read += 1;
+        let own = encode_request(&request, &Target::new(Dialect::Ollama, "p", "m"));
+        let other =
+            crate::openai::chat::encode_request(&request, &Target::new(Dialect::OpenAiChat, "p", "m"));
+        for encoded in [own, other].into_iter().flatten() {
+            assert!(Document::read(&encoded.body).is_ok(), "{place}");
+        }
+    });
+    with_anything(&value(ANSWER.as_bytes()), &mut |answer, place| {
+        let text = answer.to_string();
+        let document = decoded(&text);
+        if let Ok(answer) = decode_answer(&document, &Origin { provider: "p", id: "r" }) {
+            read += 1;
+            assert!(Document::read(&encode_answer(&answer, &context()).body).is_ok(), "{place}");
+        }
+        let mut encoder = StreamEncoder::new(context());
+        let mut writer = Writer::default();
+        let mut sink = |event: Event<'_>| encoder.event(event, &mut writer);
+        let _ = StreamDecoder::new("p", "r").frame(b"", text.as_bytes(), &mut sink);
+        for line in writer.finish().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            assert!(Document::read(line).is_ok(), "{place}");
+        }
+    });
+    assert!(read > 100, "{read}");
 }

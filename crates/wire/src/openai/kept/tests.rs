@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::testing::with_anything;
 
 fn value(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
@@ -235,4 +236,35 @@ fn streams_tell_the_answer_at_their_beginning_and_end() {
 fn what_was_deleted_is_said() {
     let expected = json!({ "id": "resp_1", "object": "response", "deleted": true });
     assert_eq!(value(&render_deleted("resp_1")), expected);
+}
+
+#[test]
+fn anything_in_the_place_of_anything_is_read_or_refused() {
+    let body = json!({
+        "model": "m", "previous_response_id": "resp_r1", "store": true, "input": [
+            { "role": "user", "content": "x" }, { "type": "item_reference", "id": "fc_pm1_r1_1" },
+            { "type": "function_call_output", "call_id": "c", "output": "o" },
+        ],
+    });
+    let turns = [turn(1)];
+    with_anything(&body, &mut |body, place| {
+        let text = body.to_string();
+        assert!(KeptRequest::read(text.as_bytes()).is_ok());
+        let items = input_items(text.as_bytes(), "resp_r1").unwrap();
+        assert!(value(&items).is_array(), "{place}");
+        if let Ok(resumed) = resumed(text.as_bytes(), &slices(&turns), &[]) {
+            // What is no object has no input either.
+            assert!(value(&resumed)["input"].as_array().unwrap().len() >= 3, "{place}");
+        }
+    });
+    let answer: Value = value(&turn(1).1);
+    with_anything(&answer, &mut |answer, place| {
+        let text = answer.to_string();
+        let _ = KeptAnswer::read(text.as_bytes());
+        let damaged = [(&b"[]"[..], text.as_bytes())];
+        let resumed = resumed(br#"{"input": "x"}"#, &damaged, &[]).unwrap();
+        assert!(value(&resumed)["input"].is_array(), "{place}");
+        let page = render_items(&[text.as_bytes()], &ItemQuery::read([]).unwrap()).unwrap();
+        assert!(value(&page)["data"].is_array(), "{place}");
+    });
 }

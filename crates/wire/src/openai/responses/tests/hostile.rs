@@ -2,44 +2,14 @@
 //! written, but never a panic.
 
 use pointsman_core::Dialect;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::FIXTURES;
 use super::told::{full, told};
 use crate::convert::{Called, codec};
 use crate::json::Document;
 use crate::neutral::{AnswerContext, Origin, Target};
-
-/// Calls `check` with the document for each value in it replaced by each of a few others.
-fn with_anything(document: &Value, check: &mut impl FnMut(&Value, &str)) {
-    let mut places = Vec::new();
-    collect(document, String::new(), &mut places);
-    for place in places {
-        for other in [json!(null), json!(-1.5), json!("x"), json!({}), json!([{ "a": true }])] {
-            let mut changed = document.clone();
-            *changed.pointer_mut(&place).unwrap() = other;
-            check(&changed, &place);
-        }
-    }
-}
-
-fn collect(value: &Value, place: String, places: &mut Vec<String>) {
-    match value {
-        Value::Array(list) => {
-            for (at, inner) in list.iter().enumerate() {
-                collect(inner, format!("{place}/{at}"), places);
-            }
-        }
-        Value::Object(members) => {
-            for (name, inner) in members {
-                let name = name.replace('~', "~0").replace('/', "~1");
-                collect(inner, format!("{place}/{name}"), places);
-            }
-        }
-        _ => {}
-    }
-    places.push(place);
-}
+use crate::testing::with_anything;
 
 const DIALECTS: [Dialect; 3] = [Dialect::OpenAiResponses, Dialect::OpenAiChat, Dialect::Anthropic];
 
