@@ -84,6 +84,10 @@ error_codes! {
     Internal = "internal_error", Gateway;
     /// The provider refused the request as wrong.
     UpstreamRejected = "upstream_rejected", Upstream;
+    /// The request is longer than the model's context. OpenAI's word, which agents look for.
+    ContextTooLong = "context_length_exceeded", Upstream;
+    /// The provider's rules on content forbid it. OpenAI's word.
+    ContentFiltered = "content_policy_violation", Upstream;
     /// The provider refused Pointsman's own credentials.
     UpstreamUnauthorized = "upstream_unauthorized", Upstream;
     /// Every candidate is rate-limited.

@@ -18,7 +18,9 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::PreviousResponseNotFound => StatusCode::BAD_REQUEST,
         ErrorCode::ModelAmbiguous | ErrorCode::UnsupportedOperation => StatusCode::BAD_REQUEST,
         // A refusal keeps the provider's status where it has one; inside a 200 it has none.
-        ErrorCode::UpstreamRejected => StatusCode::BAD_REQUEST,
+        ErrorCode::UpstreamRejected | ErrorCode::ContextTooLong | ErrorCode::ContentFiltered => {
+            StatusCode::BAD_REQUEST
+        }
         ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
         ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => StatusCode::FORBIDDEN,
         ErrorCode::ModelNotFound | ErrorCode::ObjectNotFound | ErrorCode::UnknownPath => {

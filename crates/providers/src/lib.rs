@@ -14,7 +14,7 @@ pub mod simulated;
 pub mod vendors;
 
 pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Class, Mode, Suggestion, catalogue};
-pub use classify::{ErrorInfo, classify, classify_body_error, parse_retry_after};
+pub use classify::{ErrorInfo, classify, classify_body_error, limits_seen, parse_retry_after, retry_after};
 pub use price::{PriceError, PriceList, Prices, Scale, Tier, Units};
 pub use protocol::{Call, Protocol, fits_path};
 pub use vendors::{AuthStyle, Engine, Quirks, Reasoning, Support, Vendor, engines, vendor, vendors};

@@ -103,8 +103,7 @@ fn judge(configured: Vec<(String, String)>, samples: Vec<AttemptSample>) -> Heal
         if sample.outcome == Outcome::Success.as_str() {
             tally.durations.push(sample.duration_us);
             tally.first_bytes.extend(sample.first_byte_us);
-        } else if ![Outcome::ClientFault, Outcome::Cancelled].map(Outcome::as_str).contains(&&*sample.outcome)
-        {
+        } else if !blameless(&sample.outcome) {
             tally.failures += 1;
         }
         // They come newest first.
@@ -124,6 +123,12 @@ fn judge(configured: Vec<(String, String)>, samples: Vec<AttemptSample>) -> Heal
         first_byte_us: Spread::of(tally.first_bytes),
     });
     Health { deployments: deployments.collect(), samples: count }
+}
+
+/// Whether the provider is not at fault: the client is, or left.
+fn blameless(word: &str) -> bool {
+    let outcome = Outcome::from_words(word, None, None);
+    outcome.is_some_and(|outcome| outcome.blames_request() || outcome == Outcome::Cancelled)
 }
 
 impl Spread {

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::Incoming;
 use pointsman_config::domain::PathRule;
 use pointsman_config::{Deployment, Snapshot};
-use pointsman_core::{ErrorCode, Operation, Outcome, Phase, PublicError, Rng};
+use pointsman_core::{ErrorCode, Operation, Outcome, PublicError, Rng};
 use smallvec::SmallVec;
 
 use crate::body::ResponseBody;
@@ -171,8 +171,7 @@ impl Call {
     /// 9110, section 9.2.2) and the body is still here.
     fn may_repeat(&self, outcome: Outcome) -> bool {
         let idempotent = matches!(self.method, Method::GET | Method::PUT | Method::DELETE);
-        let sent = !matches!(outcome, Outcome::Unreachable | Outcome::Timeout(Phase::Connect));
-        !self.upload.lock().started() && (idempotent || !sent)
+        !self.upload.lock().started() && (idempotent || outcome.nothing_sent())
     }
 }
 

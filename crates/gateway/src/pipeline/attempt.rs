@@ -371,17 +371,17 @@ pub(crate) fn send_failure(error: &SendError) -> Failure {
     match error {
         SendError::Connect(ConnectError::Timeout(_)) => timed_out(Phase::Connect),
         SendError::Connect(ConnectError::Unknown(_)) => {
-            Failure::new(Outcome::Unreachable, "its host name is not known").because(error)
+            Failure::new(Outcome::UnknownHost, "its host name is not known").because(error)
         }
         SendError::Connect(ConnectError::Tls(_)) => {
-            Failure::new(Outcome::Unreachable, "the TLS handshake failed").because(error)
+            Failure::new(Outcome::TlsFailed, "the TLS handshake failed").because(error)
         }
         SendError::Connect(ConnectError::Io(cause)) => {
-            let public = match cause.kind() {
-                std::io::ErrorKind::ConnectionRefused => "the connection was refused",
-                _ => "it could not be reached",
+            let (outcome, public) = match cause.kind() {
+                std::io::ErrorKind::ConnectionRefused => (Outcome::Refused, "the connection was refused"),
+                _ => (Outcome::Unreachable, "it could not be reached"),
             };
-            Failure::new(Outcome::Unreachable, public).because(error)
+            Failure::new(outcome, public).because(error)
         }
         SendError::Exchange(cause) => broken(is_malformed(cause), "the connection broke").because(error),
     }

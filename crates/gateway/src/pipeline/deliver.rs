@@ -105,7 +105,10 @@ fn stream(dispatch: Dispatch, start: StreamStart) -> Response<ResponseBody> {
 
 fn rejected(dialect: Dialect, mut settlement: Settlement, rejection: Rejection) -> Response<ResponseBody> {
     let status = rejection.status;
-    settlement.end(Outcome::ClientFault, status.as_u16(), Some(ErrorCode::UpstreamRejected));
+    let refused = settlement.record().and_then(|record| record.attempts.last());
+    let outcome = refused.map_or(Outcome::ClientFault, |attempt| attempt.outcome);
+    let code = refused_as(outcome);
+    settlement.end(outcome, status.as_u16(), Some(code));
     // Passed on as it is where the client can read it; in our own shape where it is HTML or the like.
     let body = if rejection.is_in(dialect) {
         rejection.body
@@ -115,11 +118,7 @@ fn rejected(dialect: Dialect, mut settlement: Settlement, rejection: Rejection) 
         } else {
             rejection.error.message.clone()
         };
-        errors::render_in(
-            dialect,
-            &PublicError::new(ErrorCode::UpstreamRejected, message),
-            settlement.record(),
-        )
+        errors::render_in(dialect, &PublicError::new(code, message), settlement.record())
     };
     settlement.update(|record| record.response_bytes = body.len() as u64);
     let mut response = Response::new(ResponseBody::full(body));
@@ -128,6 +127,15 @@ fn rejected(dialect: Dialect, mut settlement: Settlement, rejection: Rejection) 
     headers::answer(&rejection.headers, response.headers_mut());
     describe(&mut response, &settlement, &rejection.deployment);
     response
+}
+
+/// The code of a refusal that goes to the client.
+pub(crate) const fn refused_as(outcome: Outcome) -> ErrorCode {
+    match outcome {
+        Outcome::ContextTooLong => ErrorCode::ContextTooLong,
+        Outcome::ContentFiltered => ErrorCode::ContentFiltered,
+        _ => ErrorCode::UpstreamRejected,
+    }
 }
 
 /// What the request to the provider did not carry, for the client.

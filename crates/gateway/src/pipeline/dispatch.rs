@@ -20,6 +20,7 @@ use crate::Gateway;
 use crate::asked::Asked;
 use crate::headers;
 use crate::pipeline::attempt::{self, Failure, Opened};
+use crate::pipeline::deliver::refused_as;
 use crate::pipeline::media::Media;
 use crate::pipeline::plan::Planned;
 use crate::pipeline::refusal::Rejection;
@@ -182,7 +183,10 @@ impl Dispatch {
         let attempts = Attempts {
             on_candidate: self.tries_here,
             total: u32::try_from(self.failures.len()).unwrap_or(u32::MAX).saturating_add(1),
-            candidates_left: self.candidates.len() - self.position - 1,
+            candidates_left: match failure.outcome.fallback_helps() {
+                true => self.candidates.len() - self.position - 1,
+                false => 0,
+            },
         };
         let left = self.deadline.left(now);
         let decision = decide(&self.route.retry, failure.outcome, attempts, left, &mut self.rng);
@@ -271,11 +275,17 @@ impl Dispatch {
             Outcome::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
             Outcome::Overloaded { .. } => ErrorCode::UpstreamOverloaded,
             Outcome::Timeout(_) => ErrorCode::UpstreamTimeout,
-            Outcome::Unauthorized => ErrorCode::UpstreamUnauthorized,
+            Outcome::Unauthorized | Outcome::QuotaExhausted => ErrorCode::UpstreamUnauthorized,
             Outcome::Malformed => ErrorCode::UpstreamMalformed,
-            Outcome::ClientFault => ErrorCode::UpstreamRejected,
+            Outcome::ClientFault
+            | Outcome::ContextTooLong
+            | Outcome::ContentFiltered
+            | Outcome::ModelNotFound => refused_as(last),
             Outcome::Success
             | Outcome::UpstreamFault
+            | Outcome::Refused
+            | Outcome::UnknownHost
+            | Outcome::TlsFailed
             | Outcome::Unreachable
             | Outcome::Reset
             | Outcome::Cancelled => ErrorCode::UpstreamUnavailable,

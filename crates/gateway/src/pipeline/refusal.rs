@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use pointsman_config::{Deployment, Provider};
 use pointsman_core::{Dialect, Operation, Outcome};
 use pointsman_providers::classify::classify_body_error;
-use pointsman_providers::{ErrorInfo, classify};
+use pointsman_providers::{ErrorInfo, classify, retry_after};
 use pointsman_transport::{UpstreamBody, collect};
 use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::codec;
@@ -73,10 +73,10 @@ pub(crate) async fn refusal(
     let body = error_body(dispatch, &head.headers, body).await;
     let body = redacted(body, &deployment.provider);
     let error = codec(dialect).map_or_else(|| parse(&body), |codec| codec.parse_error(&body));
-    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now()) / 1_000_000;
-    let now_unix = u64::try_from(now_unix).unwrap_or_default();
-    let outcome = match classify(head.status.as_u16(), retry_after, now_unix, &error_info(&error)) {
+    let now_unix = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now());
+    let now_unix = Duration::from_micros(u64::try_from(now_unix).unwrap_or_default());
+    let wait = retry_after(&|name| head.headers.get(name)?.to_str().ok(), now_unix);
+    let outcome = match classify(head.status.as_u16(), wait, &error_info(&error)) {
         // Where objects are kept, a conflict is the caller's affair: another try meets the same one.
         Outcome::UpstreamFault if head.status == StatusCode::CONFLICT && keeps(dispatch.operation) => {
             Outcome::ClientFault
@@ -84,7 +84,7 @@ pub(crate) async fn refusal(
         outcome => outcome,
     };
     let mut failure = blamed(outcome, Some(head.status), &error, deployment);
-    if outcome == Outcome::ClientFault {
+    if outcome.blames_request() || outcome == Outcome::ModelNotFound {
         failure.rejection = Some(Box::new(Rejection {
             deployment: deployment.clone(),
             status: head.status,
@@ -133,7 +133,13 @@ const fn keeps(operation: Operation) -> bool {
 }
 
 pub(crate) fn error_info(error: &UpstreamError) -> ErrorInfo<'_> {
-    ErrorInfo { type_: error.type_.as_deref(), code: error.code.as_deref(), message: Some(&error.message) }
+    ErrorInfo {
+        type_: error.type_.as_deref(),
+        code: error.code.as_deref(),
+        message: Some(&error.message),
+        reason: error.reason.as_deref(),
+        retry_after: error.retry_after,
+    }
 }
 
 /// A failure in the provider's own words, for the client alone: what is kept of it is its kind, because
@@ -179,8 +185,12 @@ fn redacted(text: Bytes, provider: &Provider) -> Bytes {
 /// The provider's words, short. Its words about our credentials may repeat them, so they stay here.
 fn quote(outcome: Outcome, status: Option<StatusCode>, error: &UpstreamError) -> String {
     let status = status.map_or_else(|| "error".to_owned(), |status| format!("status {}", status.as_u16()));
-    if outcome == Outcome::Unauthorized {
-        return format!("{status}, the provider refused Pointsman's key or the account has no credit");
+    match outcome {
+        Outcome::Unauthorized => return format!("{status}, the provider refused Pointsman's key"),
+        Outcome::QuotaExhausted => {
+            return format!("{status}, the account behind Pointsman's key has no credit or quota left");
+        }
+        _ => {}
     }
     if error.message.is_empty() {
         return status;

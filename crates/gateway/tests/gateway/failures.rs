@@ -52,7 +52,7 @@ fn common() -> Vec<Case> {
         case!("no length", "malformed", None, Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n{}")),
         case!("html", "malformed", Some(200), Answer::new(200, "text/html", "<html></html>")),
         case!("empty", "malformed", Some(200), Answer::new(200, "application/json", "")),
-        Case { name: "refused", outcome: "unreachable", status: None, fail: |_| None },
+        Case { name: "refused", outcome: "refused", status: None, fail: |_| None },
     ]
 }
 

@@ -84,7 +84,7 @@ async fn a_clients_fault_inside_a_good_status_is_the_clients_fault() {
     assert_eq!(reply.status, 400, "{:?}", reply.body);
     assert!(reply.message().contains("too long"), "{}", reply.message());
     assert_eq!(beta.received().len(), 0);
-    assert_eq!(world.record().await.outcome, Outcome::ClientFault);
+    assert_eq!(world.record().await.outcome, Outcome::ContextTooLong);
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,7 +59,8 @@ impl Format for Datadog {
 fn level(record: &RequestRecord) -> &'static str {
     match record.outcome {
         Outcome::Success => "info",
-        Outcome::Cancelled | Outcome::ClientFault => "warn",
+        Outcome::Cancelled => "warn",
+        outcome if outcome.blames_request() => "warn",
         _ => "error",
     }
 }

@@ -67,7 +67,9 @@ const fn kind(code: ErrorCode) -> &'static str {
         }
         ErrorCode::Overloaded | ErrorCode::ShuttingDown | ErrorCode::UpstreamOverloaded => "overloaded_error",
         ErrorCode::UpstreamTimeout => "timeout_error",
-        ErrorCode::UpstreamRejected => "invalid_request_error",
+        ErrorCode::UpstreamRejected | ErrorCode::ContextTooLong | ErrorCode::ContentFiltered => {
+            "invalid_request_error"
+        }
         other => match other.fault() {
             Fault::Client => "invalid_request_error",
             Fault::Gateway | Fault::Upstream => "api_error",

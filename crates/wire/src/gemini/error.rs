@@ -44,7 +44,9 @@ const fn status(code: ErrorCode) -> (u64, &'static str) {
         | ErrorCode::BodyUnreadable
         | ErrorCode::PreviousResponseNotFound
         | ErrorCode::ModelAmbiguous
-        | ErrorCode::UpstreamRejected => (400, "INVALID_ARGUMENT"),
+        | ErrorCode::UpstreamRejected
+        | ErrorCode::ContextTooLong
+        | ErrorCode::ContentFiltered => (400, "INVALID_ARGUMENT"),
         ErrorCode::UnsupportedOperation => (400, "FAILED_PRECONDITION"),
         ErrorCode::InvalidApiKey => (401, "UNAUTHENTICATED"),
         ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => (403, "PERMISSION_DENIED"),

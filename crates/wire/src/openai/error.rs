@@ -1,5 +1,7 @@
 //! Error documents: one shape out, every vendor's shape in.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use pointsman_core::{ErrorCode, Fault, PublicError};
 use serde_json::{Map, Value, json};
@@ -15,6 +17,11 @@ pub struct UpstreamError {
     pub code: Option<String>,
     /// The field of the request at fault.
     pub param: Option<String>,
+    /// A word that says more than `code` does: Google's reason or the quota that was used up, Azure's inner
+    /// code.
+    pub reason: Option<String>,
+    /// How long to stay away, where the document says it.
+    pub retry_after: Option<Duration>,
 }
 
 /// One upstream call, as an error names it.
@@ -67,6 +74,7 @@ const fn openai_type(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidApiKey => "authentication_error",
         ErrorCode::ModelNotAllowed | ErrorCode::ForbiddenOrigin => "permission_error",
+        ErrorCode::ContextTooLong | ErrorCode::ContentFiltered => "invalid_request_error",
         ErrorCode::UpstreamRateLimited | ErrorCode::TooManyBytesInFlight | ErrorCode::TooManyAuthFailures => {
             "rate_limit_error"
         }
@@ -135,6 +143,31 @@ fn read_members(members: &Map<String, Value>, error: &mut UpstreamError, depth: 
     {
         error.param = Some(place.iter().filter_map(scalar).collect::<Vec<_>>().join("."));
     }
+    if let Some(Value::Object(inner)) = members.get("innererror") {
+        keep(&mut error.reason, inner, &["code"]);
+    }
+    if let Some(Value::Array(details)) = members.get("details") {
+        details.iter().filter_map(Value::as_object).for_each(|detail| read_detail(detail, error));
+    }
+}
+
+/// One of Google's details (google/rpc/error_details.proto): why, which quota, and how long to stay away.
+fn read_detail(detail: &Map<String, Value>, error: &mut UpstreamError) {
+    keep(&mut error.reason, detail, &["reason"]);
+    if let Some(Value::Array(violations)) = detail.get("violations") {
+        let quotas = || violations.iter().filter_map(|violation| violation.get("quotaId")?.as_str());
+        // Of several, the one that is longest in coming back.
+        let quota = quotas().find(|quota| quota.contains("PerDay")).or_else(|| quotas().next());
+        error.reason = error.reason.take().or_else(|| quota.map(str::to_owned));
+    }
+    if let Some(Value::String(delay)) = detail.get("retryDelay") {
+        error.retry_after = error.retry_after.or_else(|| proto_duration(delay));
+    }
+}
+
+/// A duration as protobuf's JSON has it: `1.5s`.
+fn proto_duration(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
 }
 
 fn keep(slot: &mut Option<String>, members: &Map<String, Value>, names: &[&str]) {

@@ -96,7 +96,7 @@ async fn a_providers_refusal_is_told_in_the_clients_dialect() {
     let [claude, gpt] = ["claude", "gpt"].map(|name| world.upstream(name));
     claude.script([failed(400, "invalid_request_error", "prompt is too long")]);
     let reply = world.chat("claude/c").await;
-    reply.assert_error(400, "upstream_rejected", None);
+    reply.assert_error(400, "context_length_exceeded", None);
     assert_eq!(reply.message(), "prompt is too long");
     gpt.script([Answer::error(422, "no such tool"), Answer::new(404, "text/html", "<title>Gone</title>")]);
     for (status, words) in [(422, "no such tool"), (404, "Gone")] {
@@ -104,8 +104,8 @@ async fn a_providers_refusal_is_told_in_the_clients_dialect() {
         assert_anthropic(&reply, status, "invalid_request_error", "upstream_rejected");
         assert_eq!(reply.message(), words);
     }
-    let records = world.records(3).await;
-    assert!(records.iter().all(|record| record.outcome == Outcome::ClientFault), "{records:?}");
+    let outcomes: Vec<_> = world.records(3).await.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::ContextTooLong, Outcome::ClientFault, Outcome::ClientFault]);
 }
 
 #[tokio::test(start_paused = true)]

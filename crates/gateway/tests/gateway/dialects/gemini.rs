@@ -164,7 +164,7 @@ async fn its_errors_have_its_shape() {
     let unknown = world.send(post("/models/gpt/g:countTokens", "{}")).await;
     assert_eq!((unknown.status, unknown.error()["status"].as_str()), (404, Some("NOT_FOUND")));
     assert!(unknown.message().contains("/v1beta/models/{model}:countTokens"), "{}", unknown.message());
-    let own = json!({"error": {"code": 400, "message": "API key expired", "status": "INVALID_ARGUMENT"}});
+    let own = json!({"error": {"code": 400, "message": "bad argument", "status": "INVALID_ARGUMENT"}});
     goog.script([Answer::status(400, &own)]);
     let reply = world.send(generate("goog/f", "generateContent")).await;
     assert_eq!((reply.status, reply.json()), (400, own));

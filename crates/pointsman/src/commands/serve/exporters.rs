@@ -104,7 +104,8 @@ impl HttpReceiver {
             max_bytes: MAX_ANSWER_BYTES,
         };
         let answer = fetch.response(&self.upstream).await.map_err(|error| error.to_string())?;
-        let now = u64::try_from(self.clock.unix_us(self.clock.now()) / 1_000_000).unwrap_or_default();
+        let now = u64::try_from(self.clock.unix_us(self.clock.now())).unwrap_or_default();
+        let now = Duration::from_micros(now);
         let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         Ok(Answer {
             status: answer.status().as_u16(),

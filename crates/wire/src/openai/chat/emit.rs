@@ -396,7 +396,7 @@ impl StreamEncoder {
 
 /// What the provider said, in this dialect's form.
 fn write_error(error: &UpstreamError, out: &mut Writer) {
-    let UpstreamError { message, type_, code, param } = error;
+    let UpstreamError { message, type_, code, param, .. } = error;
     out.frame(b"data: ").object(|w| {
         w.key("error").object(|w| {
             w.key("message").string(message);

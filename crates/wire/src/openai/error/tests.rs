@@ -40,6 +40,40 @@ fn every_code_renders_to_what_our_own_parser_reads() {
 }
 
 #[test]
+fn details_tell_the_reason_and_the_wait() {
+    let google = json!({ "error": {
+        "code": 429,
+        "message": "You exceeded your current quota.",
+        "status": "RESOURCE_EXHAUSTED",
+        "details": [
+            { "@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [
+                { "quotaMetric": "m", "quotaId": "GenerateRequestsPerMinutePerProjectPerModel" },
+                { "quotaMetric": "m", "quotaId": "GenerateRequestsPerDayPerProjectPerModel" },
+            ] },
+            { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s" },
+            { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "99s" },
+        ],
+    } });
+    let read = parse(google.to_string().as_bytes());
+    assert_eq!(read.reason.as_deref(), Some("GenerateRequestsPerDayPerProjectPerModel"));
+    assert_eq!(read.retry_after, Some(Duration::from_millis(34_500)));
+    let wrong_key = json!({ "error": { "code": 400, "details": [
+        { "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID" },
+    ] } });
+    assert_eq!(parse(wrong_key.to_string().as_bytes()).reason.as_deref(), Some("API_KEY_INVALID"));
+    let azure = json!({ "error": {
+        "message": "filtered", "code": "content_filter", "innererror": { "code": "ResponsibleAIPolicyViolation" },
+    } });
+    let read = parse(azure.to_string().as_bytes());
+    assert_eq!(read.code.as_deref(), Some("content_filter"));
+    assert_eq!((read.reason.as_deref(), read.retry_after), (Some("ResponsibleAIPolicyViolation"), None));
+    for odd in ["soon", "-1s", "1e400s", "", "5"] {
+        let body = json!({ "error": { "message": "x", "details": [{ "retryDelay": odd }, 7, null] } });
+        assert_eq!(parse(body.to_string().as_bytes()).retry_after, None, "{odd}");
+    }
+}
+
+#[test]
 fn messages_are_one_line_and_bounded() {
     let long = "word\n\u{1}".repeat(5000);
     let message = parse(long.as_bytes()).message;

@@ -63,6 +63,7 @@ const fn code(code: ErrorCode) -> &'static str {
         ErrorCode::UpstreamRateLimited | ErrorCode::TooManyAuthFailures | ErrorCode::TooManyBytesInFlight => {
             "rate_limit_exceeded"
         }
+        ErrorCode::ContextTooLong | ErrorCode::ContentFiltered => code.as_str(),
         other => match other.fault() {
             Fault::Client => "invalid_prompt",
             Fault::Gateway | Fault::Upstream => "server_error",
@@ -80,7 +81,7 @@ pub(super) fn write_error(w: &mut Writer, told: &UpstreamError) {
 
 /// Writes the members of the event `error` for what a provider said.
 pub(super) fn write_members(w: &mut Writer, told: &UpstreamError) {
-    let UpstreamError { message, type_, code, param } = told;
+    let UpstreamError { message, type_, code, param, .. } = told;
     let members = |w: &mut Writer| {
         w.key("message").string(message);
         for (name, value) in [("code", code), ("param", param)] {

@@ -9,7 +9,13 @@ use crate::openai::responses::{parse_error, render_error, render_stream_error};
 
 fn told(message: &str, type_: Option<&str>, code: Option<&str>, param: Option<&str>) -> UpstreamError {
     let own = |text: Option<&str>| text.map(str::to_owned);
-    UpstreamError { message: message.to_owned(), type_: own(type_), code: own(code), param: own(param) }
+    UpstreamError {
+        message: message.to_owned(),
+        type_: own(type_),
+        code: own(code),
+        param: own(param),
+        ..UpstreamError::default()
+    }
 }
 
 #[test]
