@@ -31,12 +31,13 @@ pub struct EngineFound {
     pub models: Vec<String>,
 }
 
-/// The vendors whose key `get` finds, in the order of `vendors`.
+/// The vendors whose key `get` finds, in the order of `vendors`; without those whose variables others use, too: such a
+/// key must not be sent to somebody whom nobody named.
 pub fn discover_env<'v>(
     get: impl Fn(&str) -> Option<&'v str>,
     vendors: &'static [Vendor],
 ) -> Vec<VendorFound> {
-    let found = vendors.iter().filter_map(|vendor| {
+    let found = vendors.iter().filter(|vendor| !vendor.shared_env).filter_map(|vendor| {
         let set = vendor.env.iter().find(|name| get(name).is_some_and(|value| !value.trim().is_empty()));
         set.map(|variable| VendorFound { vendor, variable })
     });
@@ -54,6 +55,7 @@ mod tests {
                 "OPENAI_API_KEY" => Some("k"),
                 "GOOGLE_API_KEY" => Some("k"),
                 "GROQ_API_KEY" => Some("  "),
+                "META_API_KEY" => Some("of something else"),
                 _ => None,
             },
             pointsman_providers::vendors(),

@@ -14,7 +14,7 @@ pub(crate) use exporter::{Batch, Exporter, ExporterKind, Telemetry};
 pub(crate) use network::{CaFile, ProviderHttp2, Proxy, Upstreams};
 pub(crate) use node::{Retry, Route, RouteOptions, number};
 pub(crate) use pass_through::{KeyRule, Method, PathRule};
-pub(crate) use provider::{Header, Kind, Models, Provider};
+pub(crate) use provider::{DialectWord, Header, Kind, Models, Provider};
 pub(crate) use quirks::{Extra, Quirks};
 pub(crate) use secret::Secret;
 pub(crate) use server::{

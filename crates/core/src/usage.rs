@@ -5,7 +5,8 @@
 pub enum UsageSource {
     /// The provider said so.
     Reported,
-    /// Counted from the running stream (one content delta is taken as one token).
+    /// Counted here: tokens of a running stream (one content delta is taken as one token), pictures of an
+    /// answer, characters of a text to be spoken.
     Counted,
     /// Estimated from lengths in characters.
     Estimated,
@@ -73,7 +74,8 @@ impl Service {
     }
 }
 
-/// Counts that few answers have: parts of the counts in [`Usage`] with prices of their own.
+/// Counts that few answers have: parts of the counts in [`Usage`] with prices of their own, and what is paid by the
+/// piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsageDetail {
     /// Of [`Usage::cache_write`], what is to be kept for an hour instead of five minutes.
@@ -84,8 +86,12 @@ pub struct UsageDetail {
     pub input_image: u64,
     /// Of [`Usage::output`], pictures.
     pub output_image: u64,
-    /// Pictures made, where they are priced by the piece.
+    /// Pictures made.
     pub pictures: u64,
+    /// Audio heard, in milliseconds, where it is not told in tokens.
+    pub heard_ms: u64,
+    /// Characters of a text that was spoken.
+    pub characters: u64,
     /// How the request was served.
     pub service: Service,
 }

@@ -3,11 +3,15 @@
 
 use http::{Request, Version, header};
 use pointsman_core::{ErrorCode, PublicError};
+use pointsman_transport::TwoFramings;
 
 use crate::headers::{KEY_FIELDS, query_keys};
 
 /// Refuses a head that can be read in two ways: RFC 9110 7.2 (`Host`), RFC 9112 6.1 (`Transfer-Encoding`).
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), PublicError> {
+    if request.extensions().get::<TwoFramings>().is_some() {
+        return Err(invalid("`Content-Length` was sent beside `Transfer-Encoding`; send one of them"));
+    }
     let [mut hosts, mut credentials, mut encodings] = [0_u32; 3];
     let mut keys = KEY_FIELDS.map(|_| 0_u32);
     for (name, value) in request.headers() {
@@ -68,6 +72,15 @@ mod tests {
         let chunks = ("transfer-encoding", "chunked");
         assert!(says(&[("host", "a"), chunks, chunks], "encoding"));
         assert!(says(&[("host", "a"), ("transfer-encoding", "gzip, chunked")], "encoding"));
+    }
+
+    #[test]
+    fn one_framing() {
+        let mut request = Request::new(());
+        request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("a"));
+        assert_eq!(check(&request), Ok(()));
+        request.extensions_mut().insert(TwoFramings);
+        assert_eq!(check(&request).unwrap_err().code, ErrorCode::InvalidRequest);
     }
 
     #[test]

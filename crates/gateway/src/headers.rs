@@ -37,6 +37,12 @@ const FORWARDED: [HeaderName; 5] = [
     HeaderName::from_static("idempotency-key"),
 ];
 
+/// Whose account a caller of OpenAI means. They belong to its key, in whose place the provider's own is sent:
+/// that key's account pays, and the caller is told that another was not asked for.
+const ACCOUNTS: [&str; 2] = ["openai-organization", "openai-project"];
+/// What a caller switches on at its own vendor.
+const BETAS: [&str; 2] = ["anthropic-beta", "openai-beta"];
+
 /// Provider headers that the caller gets to see, besides the content type.
 const ANSWERED: [&str; 5] =
     ["x-request-id", "openai-version", "openai-processing-ms", "request-id", "x-should-retry"];
@@ -94,11 +100,32 @@ pub(crate) fn forward(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
+/// The headers of a request that name an account of the caller's own.
+pub(crate) fn accounts(from: &HeaderMap) -> Vec<&'static str> {
+    from.keys().filter_map(|name| ACCOUNTS.into_iter().find(|account| name == account)).collect()
+}
+
+/// Of the headers that go upstream, those that a provider with another dialect is not told, and that the caller
+/// will miss.
+pub(crate) fn untold(
+    forwarded: &HeaderMap,
+    client: Dialect,
+    upstream: Dialect,
+) -> impl Iterator<Item = &'static str> {
+    let foreign = BETAS.into_iter().filter(move |_| client != upstream && !forwarded.is_empty());
+    foreign.filter(move |name| {
+        let name = HeaderName::from_static(name);
+        forwarded.contains_key(&name) && !is_for(&name, upstream)
+    })
+}
+
 /// Whether a caller's header means something to a provider that is spoken to in this dialect, where the
 /// client speaks another.
 pub(crate) fn is_for(name: &HeaderName, upstream: Dialect) -> bool {
     match name.as_str() {
-        "anthropic-beta" | "anthropic-version" => upstream == Dialect::Anthropic,
+        "anthropic-beta" => upstream == Dialect::Anthropic,
+        // What is converted is written in the version that the provider's protocol names.
+        "anthropic-version" => false,
         "openai-beta" => matches!(upstream, Dialect::OpenAiChat | Dialect::OpenAiResponses),
         _ => true,
     }
@@ -219,6 +246,22 @@ mod tests {
         let mut to = HeaderMap::new();
         forward(&from, &mut to);
         assert_eq!(to, map(&[("openai-beta", "assistants=v2")]));
+    }
+
+    #[test]
+    fn what_another_dialect_is_not_told_is_named() {
+        let sent = map(&[
+            ("anthropic-beta", "context-1m-2025-08-07"),
+            ("anthropic-version", "2026-10-21"),
+            ("openai-beta", "responses=v1"),
+            ("idempotency-key", "k"),
+        ]);
+        let missed = |upstream| untold(&sent, Dialect::Anthropic, upstream).collect::<Vec<_>>();
+        assert_eq!(missed(Dialect::Anthropic), Vec::<&str>::new(), "all of it goes");
+        assert_eq!(missed(Dialect::OpenAiChat), ["anthropic-beta"]);
+        assert_eq!(missed(Dialect::Gemini), ["anthropic-beta", "openai-beta"]);
+        assert_eq!(accounts(&map(&[("openai-project", "p"), ("x-a", "b")])), ["openai-project"]);
+        assert_eq!(accounts(&sent), Vec::<&str>::new());
     }
 
     #[test]

@@ -186,7 +186,8 @@ impl Settlement {
     /// unknown also where a provider may have worked for something that is billed otherwise: pictures, say.
     fn cost(&self, deployment: &Deployment, outcome: Outcome, usage: &Usage) -> Option<Cost> {
         if usage.source != UsageSource::Unknown {
-            return deployment.price.as_ref().map(|price| price.cost(usage));
+            let price = deployment.price.as_ref().filter(|price| price.tells(usage));
+            return price.map(|price| price.cost(usage));
         }
         let billed = self.record().is_some_and(|record| match record.operation {
             // Counting is free, and a session that did not open did nothing.

@@ -416,6 +416,7 @@ async fn check_live_tells_good_keys_from_bad_ones_and_never_shows_them() {
                good: {{ vendor: openai, base_url: \"{url}\", keys: {{ env: GOOD }} }}\n  \
                two: {{ base_url: \"{url}\", keys: [{{ env: GOOD }}, {{ env: WRONG }}], models: [small] }}\n  \
                empty: {{ vendor: openai, base_url: \"{url}\", keys: {{ env: EMPTY }} }}\n  \
+               claude: {{ vendor: anthropic, base_url: \"{url}\", keys: {{ env: GOOD }} }}\n  \
                box: {{ base_url: \"{url}\", local: true, models: [m] }}\n  \
                gone: {{ base_url: \"{gone}\", local: true, models: [m] }}\n",
         ),
@@ -429,8 +430,9 @@ async fn check_live_tells_good_keys_from_bad_ones_and_never_shows_them() {
     assert_eq!((ran.code, &*ran.err), (Some(1), ""), "{}", ran.out);
     let table = &ran.out[ran.out.find("PROVIDER  KEY").unwrap()..];
     let model = pointsman_providers::vendor("openai").unwrap().check_model.unwrap();
-    let chat = format!("GET /models, then 1 token of {model}");
-    let width = chat.len();
+    let claude = pointsman_providers::vendor("anthropic").unwrap().check_model.unwrap();
+    let [chat, message] = [model, claude].map(|model| format!("GET /models, then 1 token of {model}"));
+    let width = chat.len().max(message.len());
     let list = "GET /models";
     assert_eq!(
         table,
@@ -439,7 +441,8 @@ async fn check_live_tells_good_keys_from_bad_ones_and_never_shows_them() {
              good      1 of 1  ok           {chat}\n\
              two       1 of 2  ok           GET /models, then 1 token of small\n\
              two       2 of 2  rejected     {list:width$}  401 invalid_api_key\n\
-             empty     1 of 1  no quota     {chat}  429: no money for [key]\n\
+             empty     1 of 1  no quota     {chat:width$}  429: no money for [key]\n\
+             claude    1 of 1  ok           {message}\n\
              box       none    ok           {list}\n\
              gone      none    unreachable  {list:width$}  Connection refused (os error 111)\n",
             "SENT"
@@ -453,8 +456,9 @@ async fn check_live_tells_good_keys_from_bad_ones_and_never_shows_them() {
     sent.sort();
     let chat = |model: &str| (model.to_owned(), "/v1/chat/completions".to_owned());
     let list = || (String::new(), "/v1/models".to_owned());
-    let lists = [list(), list(), list(), list(), list()];
-    let mut expected = [&lists[..], &[chat(model), chat(model), chat("small")]].concat();
+    let lists = [list(), list(), list(), list(), list(), list()];
+    let message = (claude.to_owned(), "/v1/messages".to_owned());
+    let mut expected = [&lists[..], &[chat(model), chat(model), chat("small"), message]].concat();
     expected.sort();
     assert_eq!(sent, expected);
 
@@ -563,6 +567,11 @@ fn answer(request: &Received) -> Answer {
         Answer::status(status, &json!({ "error": { "message": message, "type": "mock", "code": code } }))
     };
     match (&*key, request.path()) {
+        // Anthropic's own way of asking.
+        (_, "/v1/messages") => match request.header("x-api-key") {
+            Some(SECRET) if request.header("anthropic-version").is_some() => Answer::json(&json!({})),
+            _ => error(401, "authentication_error", "no key".to_owned()),
+        },
         ("sk-wrong-0123456789", _) => error(401, "invalid_api_key", format!("wrong key: {key}")),
         ("sk-empty-0123456789", "/v1/chat/completions") => {
             error(429, "insufficient_quota", format!("no money for {key}"))

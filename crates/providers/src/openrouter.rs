@@ -40,7 +40,8 @@ pub fn members(entry: Option<&CatalogueEntry>, price: Option<&PriceList>) -> Map
 fn pricing(list: &PriceList) -> Map<String, Value> {
     let base = list.base();
     let units = list.units();
-    let mut pricing = tokens(base);
+    // Where only pieces have a price, tokens are not free.
+    let mut pricing = if list.prices_tokens() { tokens(base) } else { Map::new() };
     let image = units.input_picture.or(units.picture);
     for (name, price) in [("request", units.request), ("image", image)] {
         insert(&mut pricing, name, price);
@@ -146,6 +147,10 @@ mod tests {
     #[test]
     fn unknown_is_not_free() {
         assert!(members(None, None).is_empty());
+        let pieces = of("openai", "tts-1");
+        assert_eq!(pieces["pricing"], json!({}), "it is paid by the character, which has no name there");
+        let picture = of("gemini", "imagen-3.0-generate-001");
+        assert_eq!(picture["pricing"], json!({ "image": "0.04" }));
         let free = Value::from(members(None, Some(&PriceList::FREE)));
         assert_eq!(free, json!({ "pricing": { "prompt": "0", "completion": "0" } }));
     }

@@ -73,7 +73,8 @@ impl Prices {
                 other += price.times(take(whole, count));
             }
         };
-        apart(self.input_audio, &mut input, usage.input_audio);
+        // What was read from the cache is among the audio, and was taken out already.
+        apart(self.input_audio, &mut input, usage.input_audio.saturating_sub(detail.cached_audio));
         apart(self.output_audio, &mut output, usage.output_audio);
         apart(self.input_image, &mut input, detail.input_image);
         apart(self.output_image, &mut output, detail.output_image);
@@ -123,7 +124,7 @@ impl Scale {
 pub struct Units {
     /// Each request.
     pub request: Option<Price>,
-    /// Each picture in the prompt.
+    /// Each picture in the prompt; of some makers of pictures, each one made.
     pub input_picture: Option<Price>,
     /// Each picture made.
     pub picture: Option<Price>,
@@ -136,6 +137,32 @@ pub struct Units {
     /// Each character written.
     pub output_character: Option<Price>,
 }
+
+impl Units {
+    /// Whether anything but the request itself has a price.
+    #[must_use]
+    pub fn by_the_piece(&self) -> bool {
+        Self { request: None, ..*self } != Self::default()
+    }
+
+    /// The charge for the pieces of `usage`, in femto-dollars. `None`: it tells of none that has a price.
+    fn charge(&self, usage: &Usage) -> Option<u128> {
+        let detail = &usage.detail;
+        // One price under two names: some vendors of pictures and of transcriptions count what goes in,
+        // others what comes out.
+        let picture = self.picture.or(self.input_picture);
+        let second = self.input_second.or(self.output_second);
+        let charge =
+            |price: Option<Price>, count: u64| price.filter(|_| count > 0).map(|price| price.times(count));
+        let heard = charge(second, detail.heard_ms).map(|femto| femto / MILLIS);
+        let charges =
+            [charge(picture, detail.pictures), heard, charge(self.input_character, detail.characters)];
+        charges.into_iter().flatten().reduce(|sum, charge| sum + charge)
+    }
+}
+
+/// Milliseconds in a second. What is left of a femto-dollar is dropped.
+const MILLIS: u128 = 1000;
 
 /// What only some lists have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -231,17 +258,54 @@ impl PriceList {
 
     /// What `usage` costs: cached and written input are taken out of the input, reasoning out of the
     /// output, audio and pictures (where they have their own price) out of either; charges are summed
-    /// exactly and rounded once, half to even.
+    /// exactly and rounded once, half to even. Pieces are charged where no tokens are told: lists that price both
+    /// say the same thing twice. Where neither is told ([`PriceList::tells`]) it is no more than the fee of a request.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> Cost {
-        let scale = self.service(usage.detail.service).unwrap_or(&self.standard);
-        let mut charges = scale.at(usage.input).charges(usage);
-        if let Some(more) = &self.more {
-            let per = |price: Option<Price>, count| price.map_or(0, |price| price.times(count));
-            charges[5] += per(more.units.request, 1) + per(more.units.picture, usage.detail.pictures);
+        let mut charges = [0; 6];
+        match self.charged(usage) {
+            Charged::Tokens => {
+                let scale = self.service(usage.detail.service).unwrap_or(&self.standard);
+                charges = scale.at(usage.input).charges(usage);
+            }
+            Charged::Pieces(pieces) => charges[5] = pieces,
+            Charged::Request | Charged::Unknown => {}
         }
+        charges[5] += self.units().request.map_or(0, |price| price.times(1));
         Cost::from_femto(charges)
     }
+
+    /// Whether `usage` tells what this list charges for. Where it does not, what a request costs is not known.
+    #[must_use]
+    pub fn tells(&self, usage: &Usage) -> bool {
+        !matches!(self.charged(usage), Charged::Unknown)
+    }
+
+    fn charged(&self, usage: &Usage) -> Charged {
+        let units = self.units();
+        // A price of single kinds alone (pictures of tokens, say) is no price of a request.
+        let tokens = self.base().input != Price::FREE || self.base().output != Price::FREE;
+        if tokens && (usage.total() > 0 || !units.by_the_piece()) {
+            return Charged::Tokens;
+        }
+        match units.charge(usage) {
+            Some(pieces) => Charged::Pieces(pieces),
+            None if units.by_the_piece() => Charged::Unknown,
+            None if units.request.is_some() => Charged::Request,
+            None => Charged::Tokens,
+        }
+    }
+}
+
+/// What a list charges for some usage.
+enum Charged {
+    Tokens,
+    /// So many femto-dollars.
+    Pieces(u128),
+    /// The fee of a request alone.
+    Request,
+    /// It is not told.
+    Unknown,
 }
 
 const fn slot(service: Service) -> Option<usize> {

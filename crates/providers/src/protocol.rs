@@ -19,9 +19,9 @@ pub enum Protocol {
     Azure,
     /// Anthropic's API. Base URL: `https://host/v1`.
     Anthropic,
-    /// Google's Gemini API. Base URL: `https://host/v1beta`.
+    /// Google's Gemini API. Base URL: `https://host/v1beta`; OpenAI's operations are below `/openai` of it.
     Gemini,
-    /// Ollama's own API. Base URL: `http://host:11434`.
+    /// Ollama's own API. Base URL: `http://host:11434`; OpenAI's operations are below `/v1` of it.
     Ollama,
 }
 
@@ -83,37 +83,81 @@ impl Protocol {
         matches!(self, Self::Azure | Self::Gemini)
     }
 
-    /// Path and query below the base URL of one call. `api_version` is Azure's: without one its `/v1`
-    /// paths are used, where the model stands in the body.
+    /// Where OpenAI's operations are, below the base URL: some vendors have them beside their own.
     #[must_use]
-    pub fn path(self, call: &Call<'_>) -> Cow<'static, str> {
+    pub const fn openai_side(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::OpenAiResponses | Self::Anthropic => "",
+            Self::Azure => "/openai/v1",
+            Self::Gemini => "/openai",
+            Self::Ollama => "/v1",
+        }
+    }
+
+    /// Where its list of models is, below the base URL.
+    #[must_use]
+    pub const fn list_path(self) -> &'static str {
+        match self {
+            Self::Azure => "/openai/v1/models",
+            Self::Ollama => "/api/tags",
+            _ => "/models",
+        }
+    }
+
+    /// Whether chats in this dialect have a path at all.
+    #[must_use]
+    pub fn speaks(self, dialect: Dialect) -> bool {
+        let operation = Operation::Chat;
+        self.path(&Call { dialect, operation, model: "m", streamed: false, api_version: None }).is_some()
+    }
+
+    /// Path and query below the base URL of one call. `api_version` is Azure's: without one its `/v1`
+    /// paths are used, where the model stands in the body. `None`: there is no such call.
+    #[must_use]
+    pub fn path(self, call: &Call<'_>) -> Option<Cow<'static, str>> {
         let Call { dialect, operation, model, streamed, api_version: _ } = *call;
-        match (self, dialect) {
-            (Self::Azure, _) => azure(call),
-            (Self::Gemini, Dialect::Gemini) => {
+        if self == Self::Azure {
+            return azure(call);
+        }
+        let own = match dialect {
+            Dialect::Gemini if self == Self::Gemini => {
                 let method = match (operation, streamed) {
+                    (Operation::Chat, true) => "streamGenerateContent?alt=sse",
+                    (Operation::Chat, false) => "generateContent",
                     (Operation::TokenCount, _) => "countTokens",
                     (Operation::Embeddings, _) => "batchEmbedContents",
-                    (_, true) => "streamGenerateContent?alt=sse",
-                    (_, false) => "generateContent",
+                    _ => return None,
                 };
-                format!("/models/{}:{method}", segment(model)).into()
+                return Some(format!("/models/{}:{method}", segment(model)).into());
             }
-            (Self::Gemini, _) => format!("/openai{}", operation.openai_path()).into(),
-            (Self::Ollama, Dialect::Ollama) => match operation {
-                Operation::TextCompletion => "/api/generate".into(),
-                Operation::Embeddings => "/api/embed".into(),
-                _ => "/api/chat".into(),
+            Dialect::Ollama if self == Self::Ollama => {
+                return Some(Cow::Borrowed(match operation {
+                    Operation::Chat => "/api/chat",
+                    Operation::TextCompletion => "/api/generate",
+                    Operation::Embeddings => "/api/embed",
+                    _ => return None,
+                }));
+            }
+            Dialect::Gemini | Dialect::Ollama => return None,
+            Dialect::OpenAiChat => operation.openai_path(),
+            // Both are beside OpenAI's chats, where a server has more than its own dialect; counting is not.
+            Dialect::OpenAiResponses => match (self, operation) {
+                (Self::Anthropic | Self::Gemini, _) | (Self::Ollama, Operation::TokenCount) => return None,
+                (_, Operation::Chat) => "/responses",
+                (_, Operation::TokenCount) => "/responses/input_tokens",
+                _ => return None,
             },
-            (Self::Ollama, _) => format!("/v1{}", operation.openai_path()).into(),
-            (_, Dialect::OpenAiResponses) if operation == Operation::TokenCount => {
-                "/responses/input_tokens".into()
-            }
-            (_, Dialect::OpenAiResponses) if operation == Operation::Chat => "/responses".into(),
-            (_, Dialect::Anthropic) if operation == Operation::TokenCount => "/messages/count_tokens".into(),
-            (_, Dialect::Anthropic) if operation == Operation::Chat => "/messages".into(),
-            _ => operation.openai_path().into(),
-        }
+            Dialect::Anthropic => match (self, operation) {
+                (Self::Gemini, _) | (Self::Ollama, Operation::TokenCount) => return None,
+                (_, Operation::Chat) => "/messages",
+                (_, Operation::TokenCount) => "/messages/count_tokens",
+                _ => return None,
+            },
+        };
+        Some(match self.openai_side() {
+            "" => own.into(),
+            side => format!("{side}{own}").into(),
+        })
     }
 }
 
@@ -138,18 +182,19 @@ pub struct Call<'c> {
     pub api_version: Option<&'c str>,
 }
 
-fn azure(call: &Call<'_>) -> Cow<'static, str> {
+fn azure(call: &Call<'_>) -> Option<Cow<'static, str>> {
     let path = match (call.dialect, call.operation) {
-        (Dialect::OpenAiResponses, Operation::Chat) => return "/openai/v1/responses".into(),
-        (_, operation) => operation.openai_path(),
+        (Dialect::OpenAiResponses, Operation::Chat) => return Some("/openai/v1/responses".into()),
+        (Dialect::OpenAiChat, operation) => operation.openai_path(),
+        _ => return None,
     };
-    match call.api_version {
+    Some(match call.api_version {
         Some(version) => {
             let model = segment(call.model);
             format!("/openai/deployments/{model}{path}?api-version={version}").into()
         }
-        None => format!("/openai/v1{path}").into(),
-    }
+        None => format!("{}{path}", Protocol::Azure.openai_side()).into(),
+    })
 }
 
 /// A model's name as one segment of a path. Slashes stay: Gemini's tuned models have them.
@@ -171,9 +216,9 @@ fn segment(model: &str) -> String {
 mod tests {
     use super::*;
 
-    fn path(protocol: Protocol, dialect: Dialect, operation: Operation, streamed: bool) -> String {
+    fn path(protocol: Protocol, dialect: Dialect, operation: Operation, streamed: bool) -> Option<String> {
         let call = Call { dialect, operation, model: "m/1 x", streamed, api_version: None };
-        protocol.path(&call).into_owned()
+        protocol.path(&call).map(Cow::into_owned)
     }
 
     #[test]
@@ -189,7 +234,7 @@ mod tests {
     #[test]
     fn every_protocol_has_its_paths() {
         use Dialect::{Anthropic, Gemini, Ollama, OpenAiChat, OpenAiResponses};
-        use Operation::{Chat, Embeddings, TextCompletion, TokenCount};
+        use Operation::{Chat, Embeddings, ImageGeneration, TextCompletion, TokenCount};
         let rows = [
             (Protocol::OpenAi, OpenAiChat, Chat, true, "/chat/completions"),
             (Protocol::OpenAi, OpenAiResponses, Chat, true, "/responses"),
@@ -197,20 +242,24 @@ mod tests {
             (Protocol::OpenAi, Anthropic, Chat, false, "/messages"),
             (Protocol::Anthropic, Anthropic, Chat, false, "/messages"),
             (Protocol::Anthropic, Anthropic, TokenCount, false, "/messages/count_tokens"),
+            (Protocol::Anthropic, OpenAiChat, Chat, false, "/chat/completions"),
             (Protocol::Gemini, Gemini, Chat, true, "/models/m/1%20x:streamGenerateContent?alt=sse"),
             (Protocol::Gemini, Gemini, Chat, false, "/models/m/1%20x:generateContent"),
             (Protocol::Gemini, Gemini, TokenCount, false, "/models/m/1%20x:countTokens"),
-            (Protocol::Gemini, OpenAiChat, Embeddings, false, "/openai/embeddings"),
             (Protocol::Gemini, Gemini, Embeddings, false, "/models/m/1%20x:batchEmbedContents"),
+            (Protocol::Gemini, OpenAiChat, Embeddings, false, "/openai/embeddings"),
+            (Protocol::Gemini, OpenAiChat, ImageGeneration, false, "/openai/images/generations"),
             (Protocol::Ollama, Ollama, Chat, true, "/api/chat"),
             (Protocol::Ollama, Ollama, TextCompletion, true, "/api/generate"),
             (Protocol::Ollama, Ollama, Embeddings, false, "/api/embed"),
             (Protocol::Ollama, OpenAiChat, Embeddings, false, "/v1/embeddings"),
+            (Protocol::Ollama, OpenAiResponses, Chat, false, "/v1/responses"),
+            (Protocol::Ollama, Anthropic, Chat, true, "/v1/messages"),
             (Protocol::Azure, OpenAiChat, Chat, false, "/openai/v1/chat/completions"),
             (Protocol::Azure, OpenAiResponses, Chat, false, "/openai/v1/responses"),
         ];
         for (protocol, dialect, operation, streamed, expected) in rows {
-            assert_eq!(path(protocol, dialect, operation, streamed), expected);
+            assert_eq!(path(protocol, dialect, operation, streamed).as_deref(), Some(expected));
         }
         let call = Call {
             dialect: OpenAiChat,
@@ -220,6 +269,40 @@ mod tests {
             api_version: Some("2024-10-21"),
         };
         let expected = "/openai/deployments/gpt%204/chat/completions?api-version=2024-10-21";
-        assert_eq!(Protocol::Azure.path(&call), expected);
+        assert_eq!(Protocol::Azure.path(&call).as_deref(), Some(expected));
+    }
+
+    /// A request must never arrive at the path of another dialect or operation.
+    #[test]
+    fn what_a_protocol_does_not_have_has_no_path() {
+        use Dialect::{Anthropic, Gemini, Ollama, OpenAiChat, OpenAiResponses};
+        use Operation::{Chat, Embeddings, Rerank, TextCompletion, TokenCount};
+        for (protocol, dialect, operation) in [
+            (Protocol::Gemini, Anthropic, Chat),
+            (Protocol::Gemini, OpenAiResponses, Chat),
+            (Protocol::Gemini, Ollama, Chat),
+            (Protocol::Gemini, Gemini, Rerank),
+            (Protocol::Ollama, Gemini, Chat),
+            (Protocol::Ollama, Ollama, TokenCount),
+            (Protocol::Ollama, Anthropic, TokenCount),
+            (Protocol::Anthropic, OpenAiResponses, Chat),
+            (Protocol::Anthropic, Anthropic, Embeddings),
+            (Protocol::OpenAi, Gemini, Chat),
+            (Protocol::OpenAi, Ollama, Chat),
+            (Protocol::OpenAi, OpenAiResponses, TextCompletion),
+            (Protocol::Azure, OpenAiResponses, TokenCount),
+            (Protocol::Azure, Anthropic, Chat),
+        ] {
+            assert_eq!(
+                path(protocol, dialect, operation, false),
+                None,
+                "{protocol:?} {dialect} {operation:?}"
+            );
+        }
+        for protocol in Protocol::ALL {
+            assert!(protocol.dialects().iter().all(|&dialect| protocol.speaks(dialect)), "{protocol:?}");
+            let all = Operation::ALL.into_iter();
+            assert!(all.clone().all(|operation| path(protocol, OpenAiChat, operation, false).is_some()));
+        }
     }
 }

@@ -8,6 +8,8 @@ mod compatible;
 mod table;
 mod unverified;
 
+use pointsman_core::Dialect;
+
 use crate::protocol::Protocol;
 
 /// How a vendor wants to be shown the key.
@@ -26,7 +28,7 @@ pub enum AuthStyle {
 /// Whether this build can call a vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// Yes, through its OpenAI-compatible API.
+    /// Yes.
     Usable,
     /// Not yet: a key that is found is reported, never used.
     Planned,
@@ -85,11 +87,17 @@ pub struct Vendor {
     pub display: &'static str,
     /// The variables that may hold its key, in order of preference; none where only its name is known.
     pub env: &'static [&'static str],
-    /// Without a slash at its end; operations are appended (`/chat/completions`). Empty where it
-    /// depends on the account.
+    /// They may as well hold the key of something else, or of a whole account: found in the environment they make no
+    /// provider, and count only for one that is configured.
+    pub shared_env: bool,
+    /// Of its own API, without a slash at its end; operations are appended (`/chat/completions`). Empty where
+    /// it depends on the account.
     pub base_url: &'static str,
-    /// What it speaks at home. Where that is not OpenAI's, [`Vendor::base_url`] is its OpenAI-compatible side.
+    /// What it speaks.
     pub protocol: Protocol,
+    /// Dialects of chat that it understands, where that is more than its protocol's; the first is the one to
+    /// convert to.
+    pub dialects: &'static [Dialect],
     /// How the key is shown there.
     pub auth: AuthStyle,
     /// Whether `stream_options.include_usage` is known to be accepted. Where it is not, the last chunk
@@ -107,7 +115,7 @@ pub struct Vendor {
     pub docs: &'static str,
 }
 
-/// An engine on one's own machine, with an OpenAI-compatible API below `/v1`.
+/// An engine on one's own machine, with an OpenAI-compatible API below `/v1` beside whatever it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Engine {
     /// The provider's name in configuration and in `provider/model`.
@@ -118,6 +126,8 @@ pub struct Engine {
     pub port: u16,
     /// The path of its OpenAI-compatible API.
     pub base_path: &'static str,
+    /// What it is spoken to in.
+    pub protocol: Protocol,
     /// Whether `stream_options.include_usage` is accepted.
     pub include_usage: bool,
     /// Where its API is described.

@@ -41,6 +41,8 @@ pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 /// For one order, all of it.
 const ORDER_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// How often the time of the next renewal is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// From so many seconds before its end on, a certificate that cannot be renewed is an error and not a warning.
 const URGENT: i64 = 7 * 24 * 60 * 60;
 
@@ -220,9 +222,11 @@ impl Acme {
         }
     }
 
+    /// In steps: the wall time may be set meanwhile.
     async fn wait_until(&self, moment: i64) {
-        let seconds = u64::try_from(moment.saturating_sub(self.now())).unwrap_or(0);
-        sleep(Duration::from_secs(seconds)).await;
+        while let Ok(seconds @ 1..) = u64::try_from(moment.saturating_sub(self.now())) {
+            sleep(Duration::from_secs(seconds).min(LOOK_AGAIN)).await;
+        }
     }
 
     /// A new certificate, served already; or why there is none, and how long the directory wants to be left

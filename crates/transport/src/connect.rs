@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,37 +155,73 @@ impl TcpConnect {
     }
 
     /// Tries every address of the name that may be called, in the resolver's order; the last error is told.
-    async fn dial(&self, host: &Arc<str>, port: u16) -> Result<BoxedIo, ConnectError> {
-        let unknown = || ConnectError::Unknown(host.clone());
-        let addresses = self.network.resolve(host, port).await.map_err(|_| unknown())?;
-        let mut last = None;
+    async fn dial(&self, host: &Arc<str>, port: u16, reach: Reach) -> Result<BoxedIo, ConnectError> {
+        let (addresses, mut last) = self.addresses(host, port, reach).await?;
         for address in addresses {
-            if let Err(refused) = self.reach.check(address.ip()) {
-                last.get_or_insert_with(|| refusal(refused));
-                continue;
-            }
             match self.network.dial(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(ConnectError::Io(error)),
             }
         }
-        Err(last.unwrap_or_else(unknown))
+        Err(last.unwrap_or_else(|| ConnectError::Unknown(host.clone())))
+    }
+
+    /// The addresses of a name that may be called, and why the first of the others may not.
+    async fn addresses(
+        &self,
+        host: &Arc<str>,
+        port: u16,
+        reach: Reach,
+    ) -> Result<(Vec<SocketAddr>, Option<ConnectError>), ConnectError> {
+        let resolved = self.network.resolve(host, port).await;
+        let mut addresses = resolved.map_err(|_| ConnectError::Unknown(host.clone()))?;
+        let mut first = None;
+        addresses.retain(|address| match reach.check(address.ip()) {
+            Ok(()) => true,
+            Err(refused) => {
+                first.get_or_insert_with(|| refusal(refused));
+                false
+            }
+        });
+        Ok((addresses, first))
     }
 
     /// The server, or a tunnel to it.
     async fn stream(&self, origin: &Origin) -> Result<BoxedIo, ConnectError> {
         match self.proxies.of(origin) {
             Some(proxy) => self.tunnel(proxy, origin).await,
-            None => self.dial(&origin.host, origin.port).await,
+            None => self.dial(&origin.host, origin.port, self.reach).await,
         }
     }
 
-    /// The proxy resolves the name, so that only addresses can be checked here.
     async fn tunnel(&self, proxy: &Proxy, origin: &Origin) -> Result<BoxedIo, ConnectError> {
-        if let Ok(address) = origin.host.parse() {
-            self.reach.check(address).map_err(refusal)?;
+        match self.reach {
+            // The proxy resolves the name, so that only addresses can be checked here.
+            Reach::Configured => {
+                if let Ok(address) = origin.host.parse() {
+                    self.reach.check(address).map_err(refusal)?;
+                }
+                self.ask_for(proxy, origin).await
+            }
+            // A user's name may mean anything in the proxy's network: it is resolved here, and the proxy asked for
+            // exactly the address that was checked.
+            Reach::Public => {
+                let (addresses, mut last) = self.addresses(&origin.host, origin.port, self.reach).await?;
+                for address in addresses {
+                    let host = address.ip().to_string().into();
+                    match self.ask_for(proxy, &Origin { host, ..origin.clone() }).await {
+                        Ok(stream) => return Ok(stream),
+                        Err(error) => last = Some(error),
+                    }
+                }
+                Err(last.unwrap_or_else(|| ConnectError::Unknown(origin.host.clone())))
+            }
         }
-        let io = self.dial(proxy.host(), proxy.port()).await?;
+    }
+
+    /// A tunnel of the proxy's, which is the operator's own and may be anywhere.
+    async fn ask_for(&self, proxy: &Proxy, origin: &Origin) -> Result<BoxedIo, ConnectError> {
+        let io = self.dial(proxy.host(), proxy.port(), Reach::Configured).await?;
         proxy.tunnel(io, origin).await.map_err(ConnectError::Io)
     }
 }

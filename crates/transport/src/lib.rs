@@ -31,7 +31,7 @@ pub use connect::{Connect, ConnectError, Origin};
 pub use h1::ExchangeError;
 pub use io::{BoxedIo, Io};
 pub use pool::UpstreamBody;
-pub use serve::{Drain, Edge, Http2, ServeOptions, serve, serve_edge};
+pub use serve::{Drain, Edge, Http2, ServeOptions, TwoFramings, serve, serve_edge};
 pub use upstream::{
     SendError, Upgraded, Upstream, UpstreamConfig, UpstreamConfigError, UpstreamHttp2, Upstreams,
 };

@@ -26,10 +26,13 @@ use crate::stall::WriteLimit;
 use crate::tls::server::ServerTls;
 
 mod activity;
+mod heads;
 mod http2;
 mod protocol;
 #[cfg(test)]
 mod tests;
+
+pub use heads::TwoFramings;
 
 /// After a failed accept (no file descriptors left, say) the listener rests for so long.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -200,6 +203,7 @@ async fn http1<S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let (io, service) = heads::watched(io, service);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pointsman_core::Price;
+use pointsman_core::{Dialect, Price};
 use pointsman_providers::catalogue::{CatalogueEntry, Class, Mode, date};
 use pointsman_providers::{PriceList, catalogue, vendor};
 use pointsman_routing::{NodeKind, NodeSpec};
@@ -76,9 +76,13 @@ fn class(check: &mut Checker<'_>, name: &str, place: Place, providers: &[Prepare
         let open = prepared.provider.as_ref().is_some_and(|provider| provider.open_ended);
         let all = vendor.catalogue.iter().filter(|_| open).flat_map(|provider| catalogue().of(provider));
         let all = all.map(|entry| (entry.model.to_owned(), entry));
+        let responses = prepared
+            .provider
+            .as_ref()
+            .is_some_and(|provider| provider.dialects.contains(&Dialect::OpenAiResponses));
         let fits = |entry: &CatalogueEntry| {
             let gone = entry.deprecated.is_some_and(|date| date <= &*today);
-            entry.class == class && entry.mode != Mode::Responses && !gone
+            entry.class == class && (responses || entry.mode != Mode::Responses) && !gone
         };
         let fitting = listed.chain(all).filter(|(_, entry)| fits(entry));
         found

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pointsman_providers::{Mode, Support, catalogue, names, vendor, vendors};
+use pointsman_core::Dialect;
+use pointsman_providers::{Mode, Support, Vendor, catalogue, names, vendor, vendors};
 use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec, Spelling};
 
 use crate::compose::classes;
@@ -26,8 +27,8 @@ pub(super) fn providers(builder: &mut Builder, prepared: &[Prepared]) {
         for model in models {
             builder.deployment(id, model);
         }
-        let known = provider.as_ref().filter(|provider| provider.open_ended).and_then(|p| p.vendor);
-        for model in known.into_iter().flat_map(catalogue_models) {
+        let known = provider.as_ref().filter(|provider| provider.open_ended);
+        for model in known.into_iter().flat_map(|provider| catalogue_models(provider)) {
             builder.deployment(id, model);
         }
     }
@@ -57,16 +58,18 @@ fn is_open_ended(provider: Option<&Arc<Provider>>) -> bool {
     provider.is_some_and(|provider| provider.open_ended)
 }
 
-/// The models of a vendor that can be called by now.
-fn catalogue_models(name: &'static str) -> impl Iterator<Item = &'static str> {
-    let providers = vendor(name).map_or(&[][..], |vendor| vendor.catalogue);
+/// The models of a provider's vendor that it can be asked for.
+fn catalogue_models(provider: &Provider) -> impl Iterator<Item = &'static str> {
+    let providers = provider.vendor.and_then(vendor).map_or(&[][..], |vendor| vendor.catalogue);
     let names = providers.iter().flat_map(|provider| catalogue().names_of(provider));
-    names.filter(|(_, entry)| entry.mode != Mode::Responses).map(|(name, _)| name)
+    let responses = provider.dialects.contains(&Dialect::OpenAiResponses);
+    names.filter(move |(_, entry)| responses || entry.mode != Mode::Responses).map(|(name, _)| name)
 }
 
 /// The variable of the vendor that `vendor/model` or a bare model name would need.
 fn enabling_variable(name: &str, configured: &HashSet<Arc<str>>) -> Option<Arc<str>> {
-    let usable = vendors().iter().filter(|v| v.support == Support::Usable && !configured.contains(v.name));
+    let found = |vendor: &&Vendor| vendor.support == Support::Usable && !vendor.shared_env;
+    let usable = vendors().iter().filter(|vendor| found(vendor) && !configured.contains(vendor.name));
     let first = name.split_once('/').map(|(first, _)| first);
     let named = usable.clone().find(|vendor| Some(vendor.name) == first);
     let vendor = named.or_else(|| catalogue().offered_by(name, usable).next())?;

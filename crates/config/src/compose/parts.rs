@@ -78,9 +78,12 @@ fn has_vendor(specs: &[Spec], vendor: &str) -> bool {
     })
 }
 
-/// Engines of one machine differ by address: `localhost` is what a person writes.
+/// Engines of one machine differ by address: `localhost` is what a person writes, with or without `/v1`.
 fn has_engine(specs: &[Spec], engine: &str, base_url: &str) -> bool {
-    let plain = |url: &str| url.trim_end_matches('/').replace("//localhost:", "//127.0.0.1:");
+    let plain = |url: &str| {
+        let url = url.trim_end_matches('/').replace("//localhost:", "//127.0.0.1:");
+        url.strip_suffix("/v1").map(str::to_owned).unwrap_or(url)
+    };
     specs.iter().any(|(name, spec)| {
         &**name == engine || spec.as_ref().is_some_and(|spec| plain(&spec.base_url) == plain(base_url))
     })
@@ -161,7 +164,8 @@ fn upstream(
     let target = |operation: Operation| {
         let dialect = Dialect::OpenAiChat;
         let call = Call { dialect, operation, model: "", streamed: false, api_version: None };
-        upstream.target(&protocol.path(&call))
+        // Whatever the protocol, OpenAI's operations have a path, if not an answer.
+        upstream.target(&protocol.path(&call).unwrap_or_default())
     };
     let targets: Result<Vec<Uri>, _> = Operation::ALL.into_iter().map(target).collect();
     match targets.map(Targets::try_from) {
@@ -178,6 +182,7 @@ fn provider(spec: ProviderSpec, upstream: Arc<Upstream>, targets: Targets) -> Pr
     };
     Provider {
         dialects: dialects.into(),
+        dialects_by_model: spec.dialects_by_model,
         api_version: spec.api_version,
         quirks: Arc::new(spec.quirks),
         name: spec.name,

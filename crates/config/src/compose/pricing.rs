@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use pointsman_core::ModelRef;
-use pointsman_providers::{Catalogue, PriceList, catalogue, vendor};
+use pointsman_core::{Dialect, ModelRef};
+use pointsman_providers::{Catalogue, CatalogueEntry, Mode, PriceList, catalogue, vendor};
 
 use crate::domain::{Deployment, Provider, Slot};
 
@@ -26,8 +26,7 @@ impl Pricing {
     }
 
     /// A deployment with all that is known of its model. What runs here is free; what nobody knows has
-    /// no price, and neither has what is only paid by the second or the character, which no usage tells.
-    /// `names` is where its quoted name is kept: one piece of memory for many names.
+    /// no price. `names` is where its quoted name is kept: one piece of memory for many names.
     pub(crate) fn deployment(
         &self,
         key: ModelRef,
@@ -44,17 +43,29 @@ impl Pricing {
             price: if free {
                 Some(PriceList::FREE)
             } else {
-                let billable = |price: &PriceList| price.prices_tokens() || price.units().request.is_some();
-                entry.as_ref().and_then(|entry| entry.price.clone()).filter(billable)
+                entry.as_ref().and_then(|entry| entry.price.clone())
             }
             .map(Box::new),
             price_version: self.version,
             context_length: entry.as_ref().and_then(|entry| entry.max_input),
             listed: true,
+            dialects: entry.as_ref().filter(|_| provider.dialects_by_model).and_then(spoken),
             mode: entry.map(|entry| entry.mode),
             state: Slot::default(),
             key,
         }
+    }
+}
+
+/// Where a provider understands both of OpenAI's dialects: models that only know the Responses API, and those that
+/// think, whose thoughts only that API gives and takes back.
+fn spoken(entry: &CatalogueEntry) -> Option<&'static [Dialect]> {
+    match entry.mode {
+        Mode::Responses => Some(&[Dialect::OpenAiResponses]),
+        Mode::Chat if entry.capabilities.reasoning() => {
+            Some(&[Dialect::OpenAiResponses, Dialect::OpenAiChat])
+        }
+        _ => None,
     }
 }
 

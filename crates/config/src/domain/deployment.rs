@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use pointsman_core::ModelRef;
+use pointsman_core::{Dialect, ModelRef};
 use pointsman_providers::{Mode, PriceList};
 
 use super::Provider;
@@ -33,8 +33,23 @@ pub struct Deployment {
     pub listed: bool,
     /// What it is for, where known.
     pub mode: Option<Mode>,
+    /// The dialects that this model is spoken to in, where they are not its provider's; the first is the one to
+    /// convert to.
+    pub dialects: Option<&'static [Dialect]>,
     /// Live state and resolved metric handles; filled by the gateway.
     pub state: Slot,
+}
+
+impl Deployment {
+    /// What to speak with it for a client that speaks `client`: the same, if it can.
+    #[must_use]
+    pub fn dialect_for(&self, client: Dialect) -> Dialect {
+        let dialects = self.dialects.unwrap_or(&self.provider.dialects);
+        match dialects.first() {
+            Some(&first) if !dialects.contains(&client) => first,
+            _ => client,
+        }
+    }
 }
 
 /// A place for something that a higher layer keeps with a deployment, made at its first use.

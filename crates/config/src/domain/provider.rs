@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use pointsman_core::{Dialect, Operation};
 use pointsman_providers::{Call, Protocol, fits_path};
 use pointsman_transport::Upstream;
@@ -82,6 +82,8 @@ pub struct Provider {
     pub(crate) targets: [Uri; Operation::ALL.len()],
     /// The dialects of chat that it understands; the first is the one to convert to. Never empty.
     pub dialects: Box<[Dialect]>,
+    /// Whether they are the vendor's own: then a model may have fewer, or another one to convert to.
+    pub(crate) dialects_by_model: bool,
     /// Azure's `api-version`.
     pub api_version: Option<Arc<str>>,
     /// In what it differs from its dialect's inventor.
@@ -90,7 +92,7 @@ pub struct Provider {
     pub auth_header: HeaderName,
     /// One complete, sensitive header value per key; empty where none is needed.
     pub auth: Box<[HeaderValue]>,
-    /// Further headers of every request.
+    /// Further headers of every request, as configured: [`Provider::add_headers`] knows them all.
     pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// Where the data is processed, as configured.
     pub region: Option<Arc<str>>,
@@ -116,16 +118,8 @@ impl Provider {
         }
     }
 
-    /// What to speak with it for a client that speaks `client`: the same, if it can.
-    #[must_use]
-    pub fn dialect_for(&self, client: Dialect) -> Dialect {
-        match self.dialects.first() {
-            Some(&first) if !self.dialects.contains(&client) => first,
-            _ => client,
-        }
-    }
-
-    /// The request target of one call, in whatever dialect. `None`: the model's name has no place in a path.
+    /// The request target of one call, in whatever dialect. `None`: there is no such call, or the model's name
+    /// has no place in a path.
     #[must_use]
     pub fn call_target(
         &self,
@@ -143,13 +137,36 @@ impl Provider {
         }
         let api_version = self.api_version.as_deref();
         let call = Call { dialect, operation, model, streamed, api_version };
-        self.upstream.target(&protocol.path(&call)).ok()
+        self.upstream.target(&protocol.path(&call)?).ok()
+    }
+
+    /// The request target of a path of OpenAI's API, without its `/v1`: `/files/file-1?limit=2`.
+    ///
+    /// # Errors
+    /// The path cannot be sent.
+    pub fn openai_target(&self, path: &str) -> Result<Uri, http::Error> {
+        match self.protocol().openai_side() {
+            "" => self.upstream.target(path),
+            side => self.upstream.target(&format!("{side}{path}")),
+        }
     }
 
     /// The request target of an operation in OpenAI's dialect, without a model.
     #[must_use]
     pub const fn target(&self, operation: Operation) -> &Uri {
         &self.targets[operation.index()]
+    }
+
+    /// Adds the headers that every request needs: as configured, whatever is there; those that the protocol asks
+    /// for where nobody says otherwise.
+    pub fn add_headers(&self, headers: &mut HeaderMap) {
+        for &(name, value) in self.protocol().headers() {
+            let value = HeaderValue::from_static(value);
+            headers.entry(HeaderName::from_static(name)).or_insert(value);
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name.clone(), value.clone());
+        }
     }
 
     /// The auth header's value for the `nth` use: keys take turns. `None` without keys.
@@ -175,6 +192,7 @@ impl Provider {
             && Arc::ptr_eq(&self.upstream, &other.upstream)
             && self.base_url == other.base_url
             && self.dialects == other.dialects
+            && self.dialects_by_model == other.dialects_by_model
             && self.api_version == other.api_version
             && self.quirks == other.quirks
             && self.auth_header == other.auth_header

@@ -15,11 +15,12 @@ section! {
     /// A vendor account or a server. A provider named after a known vendor or engine needs nothing
     /// else: base URL and the variable of the key are known.
     pub(crate) struct Provider {
-        /// The protocol; `openai` for every OpenAI-compatible server.
+        /// The protocol; by default what a known vendor or engine speaks at home, else `openai`, which every
+        /// OpenAI-compatible server speaks.
         kind: Option<Kind>,
         /// The dialects of chat that the server understands, where it has more than its protocol's; the
         /// first is the one to convert to.
-        dialects: Option<OneOrMany<DialectWord>>,
+        dialects: Option<OneOrMany<Spanned<DialectWord>>>,
         /// Azure's `api-version`; without one, its `/openai/v1` paths are used.
         api_version: Option<Spanned<String>>,
         /// The vendor or engine whose presets and prices apply, where the name does not say so.

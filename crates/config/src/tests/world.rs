@@ -222,7 +222,7 @@ fn paths_are_let_through_for_keys_and_routes() {
     let world = World::new(&[]);
     let text = format!(
         "providers: {{ a: {{ base_url: 'http://a/v1' }} }}
-routes: {{ r: {{ model: a/m, pass_through: [{{ methods: POST, path: /v1/responses }}] }} }}
+routes: {{ r: {{ model: a/m, pass_through: [{{ methods: POST, path: /v1/conversations }}] }} }}
 keys:
   - id: k
     sha256: '{hash}'
@@ -237,13 +237,14 @@ keys:
     assert!(rule.rule.matches(&Method::DELETE, "/v1/vector_stores/vs_1"));
     assert!(!rule.rule.matches(&Method::POST, "/v1/vector_stores/vs_1"));
     assert!(snapshot.key_rules.of(None).is_empty() && snapshot.key_rules.of(Some("x")).is_empty());
-    assert!(snapshot.routes[0].pass_through[0].matches(&Method::POST, "/v1/responses"));
+    assert!(snapshot.routes[0].pass_through[0].matches(&Method::POST, "/v1/conversations"));
     assert_eq!(snapshot.deployment_of("a", "x").unwrap().name.as_ref(), "a/x");
     let report = world.errors(&text.replace("provider: a", "provider: b"));
     assert!(report.contains("7:21: there is no provider `b`"), "{report}");
     let report = world.errors(&text.replace("[GET, DELETE]", "[GET, FETCH]"));
     assert!(report.contains("7:39: `FETCH` is none of GET, POST, PUT, PATCH, DELETE"), "{report}");
-    let report = world.errors(&text.replace("[GET, DELETE]", "[]").replace("/v1/responses", "/v1/../admin"));
+    let report =
+        world.errors(&text.replace("[GET, DELETE]", "[]").replace("/v1/conversations", "/v1/../admin"));
     assert!(report.contains("a rule without methods lets nothing through"), "{report}");
     assert!(report.contains("`/v1/../admin` is no pattern of a path: a segment is `*`"), "{report}");
 }

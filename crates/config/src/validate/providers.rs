@@ -21,6 +21,8 @@ pub(crate) struct ProviderSpec {
     pub(crate) vendor: Option<&'static Vendor>,
     pub(crate) source: ProviderSource,
     pub(crate) dialects: Vec<Dialect>,
+    /// They are the vendor's own, of which single models may lack some.
+    pub(crate) dialects_by_model: bool,
     pub(crate) api_version: Option<Arc<str>>,
     pub(crate) base_url: String,
     pub(crate) base_url_place: Place,
@@ -46,6 +48,29 @@ enum Preset {
     Engine(&'static Engine),
 }
 
+impl Preset {
+    /// What it speaks at home.
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::None => Protocol::OpenAi,
+            Self::Vendor(vendor) => vendor.protocol,
+            Self::Engine(engine) => engine.protocol,
+        }
+    }
+
+    /// Where it is spoken to in this protocol: beside its own API, where that is another and has such a side.
+    fn base_url(self, protocol: Protocol) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Vendor(vendor) if matches!(protocol, Protocol::OpenAi | Protocol::OpenAiResponses) => {
+                Some(format!("{}{}", vendor.base_url, vendor.protocol.openai_side()))
+            }
+            Self::Vendor(vendor) => Some(vendor.base_url.to_owned()),
+            Self::Engine(engine) => Some(format!("http://127.0.0.1:{}{}", engine.port, engine.base_path)),
+        }
+    }
+}
+
 /// Headers that Pointsman sets itself, or that would break the connection.
 const RESERVED: [HeaderName; 8] = [
     header::HOST,
@@ -66,6 +91,7 @@ impl ProviderSpec {
             place: Place::default(),
             kind: ProviderKind::Api(Protocol::OpenAi),
             dialects: Vec::new(),
+            dialects_by_model: false,
             api_version: None,
             vendor: None,
             source,
@@ -88,20 +114,12 @@ impl ProviderSpec {
 
     /// Makes it speak this protocol. A base URL of the OpenAI-compatible side leads to the native one.
     pub(crate) fn speaks(&mut self, protocol: Protocol) {
-        let other_side = match protocol {
-            Protocol::Gemini => "/openai",
-            Protocol::Ollama => "/v1",
-            _ => "",
-        };
-        if let Some(native) = self.base_url.strip_suffix(other_side) {
+        if let Some(native) = self.base_url.strip_suffix(protocol.openai_side()) {
             self.base_url.truncate(native.len());
         }
         self.kind = ProviderKind::Api(protocol);
         if protocol != Protocol::OpenAi {
             self.quirks = Quirks::NONE;
-        }
-        for &(name, value) in protocol.headers() {
-            self.headers.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
         }
     }
 
@@ -118,25 +136,31 @@ impl ProviderSpec {
     /// A vendor with a key. `None` where the key cannot be sent.
     pub(crate) fn of_vendor(vendor: &'static Vendor, source: ProviderSource, key: &str) -> Option<Self> {
         let (auth_header, value) = credential(vendor.auth, key)?;
-        Some(Self {
+        let mut spec = Self {
             vendor: Some(vendor),
             auth_header,
             auth: vec![value],
             accepts_include_usage: vendor.include_usage,
             quirks: quirks::of_vendor(vendor),
+            dialects: vendor.dialects.to_vec(),
+            dialects_by_model: !vendor.dialects.is_empty(),
             ..Self::new(vendor.name, source, vendor.base_url)
-        })
+        };
+        spec.speaks(vendor.protocol);
+        Some(spec)
     }
 
     /// An engine that answered on this machine.
     pub(crate) fn of_engine(engine: &'static Engine, base_url: &str, models: Vec<String>) -> Self {
-        Self {
+        let mut spec = Self {
             accepts_include_usage: engine.include_usage,
             local: true,
             open_ended: false,
             models,
             ..Self::new(engine.name, ProviderSource::Engine, base_url)
-        }
+        };
+        spec.speaks(engine.protocol);
+        spec
     }
 }
 
@@ -194,18 +218,15 @@ impl Checker<'_> {
 
     fn api(&mut self, name: &Spanned<String>, raw: &raw::Provider) -> Option<ProviderSpec> {
         let preset = self.preset(name, raw)?;
-        let source = ProviderSource::Config;
-        let mut spec = match (&raw.base_url, preset) {
+        let chosen = raw.kind.and_then(raw::Kind::protocol);
+        let protocol = chosen.unwrap_or(preset.protocol());
+        let mut spec = match (&raw.base_url, preset.base_url(protocol)) {
             (Some(url), _) => ProviderSpec {
                 base_url_place: url.place,
-                ..ProviderSpec::new(&name.value, source, &url.value)
+                ..ProviderSpec::new(&name.value, ProviderSource::Config, &url.value)
             },
-            (None, Preset::Vendor(vendor)) => ProviderSpec::new(&name.value, source, vendor.base_url),
-            (None, Preset::Engine(engine)) => {
-                let url = format!("http://127.0.0.1:{}{}", engine.port, engine.base_path);
-                ProviderSpec::new(&name.value, source, &url)
-            }
-            (None, Preset::None) => {
+            (None, Some(url)) => ProviderSpec::new(&name.value, ProviderSource::Config, &url),
+            (None, None) => {
                 let names = vendors().iter().map(|vendor| vendor.name);
                 let names = names.chain(engines().iter().map(|engine| engine.name));
                 let hint = match similar(&name.value, names) {
@@ -223,36 +244,48 @@ impl Checker<'_> {
             let hint = "leave `/chat/completions` out: operations are appended";
             self.cx.fail_hint::<()>(url.place, "not a base URL but that of one operation", hint);
         }
-        let chosen = raw.kind.and_then(raw::Kind::protocol);
         let auth = match preset {
             Preset::Vendor(vendor) => {
                 spec.vendor = Some(vendor);
                 spec.accepts_include_usage = vendor.include_usage;
                 spec.quirks = quirks::of_vendor(vendor);
-                vendor.auth
+                // Another server that is called like a vendor's need not have all that the vendor's has.
+                if raw.base_url.is_none() && protocol == vendor.protocol {
+                    spec.dialects = vendor.dialects.to_vec();
+                    spec.dialects_by_model = !vendor.dialects.is_empty();
+                }
+                if protocol == vendor.protocol { vendor.auth } else { protocol.auth() }
             }
             Preset::Engine(engine) => {
                 spec.local = true;
                 spec.accepts_include_usage = engine.include_usage;
-                AuthStyle::Bearer
+                protocol.auth()
             }
-            Preset::None => AuthStyle::Bearer,
+            Preset::None => protocol.auth(),
         };
-        let auth = chosen.map_or(auth, Protocol::auth);
-        if let Some(protocol) = chosen {
-            spec.speaks(protocol);
-        }
+        spec.speaks(protocol);
         if let Some(words) = &raw.dialects {
-            spec.dialects = words.0.iter().map(|&word| word.into()).collect();
+            spec.dialects_by_model = false;
+            spec.dialects = words.0.iter().map(|word| self.dialect(word, protocol)).collect::<Option<_>>()?;
         }
-        spec.api_version = raw.api_version.as_ref().and_then(|version| self.api_version(version, chosen));
+        spec.api_version = raw.api_version.as_ref().and_then(|version| self.api_version(version, protocol));
         self.credentials(name, raw, auth, &mut spec);
         Some(spec)
     }
 
-    fn api_version(&mut self, version: &Spanned<String>, kind: Option<Protocol>) -> Option<Arc<str>> {
+    fn dialect(&mut self, word: &Spanned<raw::DialectWord>, protocol: Protocol) -> Option<Dialect> {
+        let dialect = word.value.into();
+        if protocol.speaks(dialect) {
+            return Some(dialect);
+        }
+        let message = format!("a server of the kind `{}` has no path for `{dialect}`", protocol.as_str());
+        let hint = "leave it out, or write the `kind` that has it as a provider of its own";
+        self.cx.fail_hint(word.place, message, hint)
+    }
+
+    fn api_version(&mut self, version: &Spanned<String>, protocol: Protocol) -> Option<Arc<str>> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-        if kind != Some(Protocol::Azure) {
+        if protocol != Protocol::Azure {
             let message = "`api_version` is for Azure OpenAI only";
             return self.cx.fail_hint(version.place, message, "leave it out, or write `kind: azure`");
         }

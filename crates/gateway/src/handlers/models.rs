@@ -74,10 +74,13 @@ pub(crate) fn one(
     respond(dialect, rendered)
 }
 
-/// Anthropic's clients ask on OpenAI's paths, but with a header of their own.
+/// Anthropic's clients ask on OpenAI's paths, but with headers of their own: the version, or the key in a place
+/// where no other client has it.
 fn as_asked(dialect: Dialect, head: &request::Parts) -> Dialect {
+    let has = |name: &str| head.headers.contains_key(name);
+    let key_alone = has("x-api-key") && !has("authorization") && !has("api-key") && !has("x-goog-api-key");
     match dialect {
-        Dialect::OpenAiChat if head.headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        Dialect::OpenAiChat if has("anthropic-version") || key_alone => Dialect::Anthropic,
         dialect => dialect,
     }
 }

@@ -131,12 +131,14 @@ pub(crate) fn conclude(
     result
 }
 
-/// An answer without usage costs nobody knows what, unless nothing of this deployment costs anything.
+/// An answer without usage, or with another than its price is for, costs nobody knows what, unless nothing of this
+/// deployment costs anything.
 pub(crate) fn cost_is_known(deployment: &Deployment, operation: Operation, usage: &Usage) -> bool {
     // Keeping files and answers is not billed by the call; what a batch costs is billed by the provider later.
+    let price = deployment.price.as_deref();
     matches!(operation, Operation::Files | Operation::Responses)
-        || usage.source != UsageSource::Unknown
-        || deployment.price.as_deref() == Some(&PriceList::FREE)
+        || (usage.source != UsageSource::Unknown && price.is_none_or(|price| price.tells(usage)))
+        || price == Some(&PriceList::FREE)
 }
 
 async fn whole(

@@ -112,8 +112,14 @@ async fn open(
 ) -> Result<Opened, PublicError> {
     loop {
         let deployment = dispatch.candidate()?;
+        let target = match attempt::relayed_target(dispatch, &deployment) {
+            Ok(target) => target,
+            Err(failure) => {
+                dispatch.pass_over(deployment, failure)?;
+                continue;
+            }
+        };
         exchange::begin(dispatch, &deployment);
-        let target = deployment.provider.target(dispatch.operation).clone();
         let turn = dispatch.rng.next_u64();
         let mut request = head_of(dispatch, &deployment, Method::POST, target, turn);
         request.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());

@@ -153,8 +153,7 @@ impl Call {
     ) -> Result<Request<pointsman_transport::RequestBody>, PublicError> {
         let provider = &deployment.provider;
         let target = provider
-            .upstream
-            .target(&self.target)
+            .openai_target(&self.target)
             .map_err(|_| PublicError::new(ErrorCode::InvalidRequest, "the path cannot be sent on"))?;
         // The first key: what a call makes belongs to the account of one of them.
         let mut request = head_of(dispatch, deployment, self.method.clone(), target, 0);

@@ -38,10 +38,19 @@ pub(crate) async fn run(
 async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
     loop {
         let deployment = dispatch.candidate()?;
+        let edits = dispatch.first_edits.take();
+        let offered = attempt::offers(dispatch, &deployment);
+        let encoded = offered.and_then(|()| attempt::encode(dispatch, &deployment, edits, false));
+        let encoded = match encoded {
+            Err(failure) if failure.unsaid.is_some() => {
+                dispatch.pass_over(deployment, failure)?;
+                continue;
+            }
+            encoded => encoded,
+        };
         exchange::begin(dispatch, &deployment);
         let head_by = head_deadline(dispatch, &deployment);
-        let edits = dispatch.first_edits.take();
-        let result = match attempt::encode(dispatch, &deployment, edits, false) {
+        let result = match encoded {
             Ok(mut request) => {
                 // Speech is no JSON.
                 request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));

@@ -247,8 +247,7 @@ async fn send(
 ) -> Result<Opened, PublicError> {
     let target = deployment
         .provider
-        .upstream
-        .target(path)
+        .openai_target(path)
         .map_err(|_| PublicError::new(ErrorCode::InvalidRequest, "the path cannot be sent on"))?;
     exchange::begin(dispatch, deployment);
     // The first key: objects belong to the account of one of them.

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, SizeHint};
 use pointsman_config::{Deployment, Snapshot};
-use pointsman_core::{ErrorCode, Operation, Outcome, Phase};
+use pointsman_core::{ErrorCode, Operation, Outcome, Phase, Usage, UsageDetail, UsageSource};
 use pointsman_transport::UpstreamBody;
+use pointsman_wire::openai::answer::{drawn, spoken};
 use pointsman_wire::openai::relayed::UsageScanner;
 use tokio::time::{Instant, Sleep};
 
@@ -138,9 +139,28 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// What the answer reports; else, of speech that is paid by the character, what was to be said.
+    fn usage(&self) -> Usage {
+        let reported = self.scanner.as_ref().and_then(UsageScanner::usage);
+        let units = self.deployment.price.as_ref().map(|price| price.units()).unwrap_or_default();
+        match (self.dispatch.operation, reported) {
+            (Operation::ImageGeneration | Operation::ImageEdit, Some(usage)) => {
+                drawn(usage, usage.detail.pictures)
+            }
+            (Operation::Speech, None) if units.input_character.is_some() => {
+                let Some(characters) = spoken(&self.dispatch.outgoing.body) else { return Usage::default() };
+                let detail = UsageDetail { characters, ..UsageDetail::default() };
+                Usage { source: UsageSource::Counted, detail, ..Usage::default() }
+            }
+            (_, usage) => usage.unwrap_or_default(),
+        }
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        let usage = self.scanner.as_ref().and_then(UsageScanner::usage).unwrap_or_default();
+        let usage = self.usage();
         let outcome = self.ended.unwrap_or(Outcome::Cancelled);
         let operation = self.dispatch.operation;
         if let Some(named) = self.named() {

@@ -34,9 +34,7 @@ pub(crate) fn request(
     }
     headers::insert_traceparent(out, &dispatch.trace, span);
     // Last, so that nothing a client sends can stand in for them.
-    for (name, value) in &provider.headers {
-        out.insert(name.clone(), value.clone());
-    }
+    provider.add_headers(out);
     if let Some(value) = provider.authorization(turn) {
         out.insert(provider.auth_header.clone(), value.clone());
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use pointsman_config::Deployment;
 use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_providers::Protocol;
@@ -118,6 +118,7 @@ pub(crate) async fn attempt(
     } else {
         encode(dispatch, deployment, edits, include_usage)?
     };
+    note_headers(dispatch);
     let started = dispatch.gateway.clock.now();
     dispatch.settlement.begin_attempt(deployment, started);
     let result = exchange(dispatch, deployment, request, (started, include_usage)).await;
@@ -136,6 +137,20 @@ pub(crate) async fn attempt(
             settlement.end_attempt(failure.outcome, Usage::default(), Some(detail), now);
             Err(failure)
         }
+    }
+}
+
+/// Notes which of the client's headers the request does not carry.
+fn note_headers(dispatch: &mut Dispatch) {
+    let Dispatch { outgoing, speech, dropped, .. } = dispatch;
+    let mut any = false;
+    let untold = headers::untold(&outgoing.headers, speech.client, speech.upstream);
+    for name in outgoing.accounts.iter().copied().chain(untold) {
+        dropped.field(name);
+        any = true;
+    }
+    if any {
+        dispatch.settlement.lost_in_request(&dispatch.dropped);
     }
 }
 
@@ -177,7 +192,10 @@ async fn exchange(
 }
 
 /// Whether there is such an operation at all: Anthropic's API has nothing but chats.
-fn offers(dispatch: &Dispatch, deployment: &Deployment) -> Result<(), Failure> {
+///
+/// # Errors
+/// There is not; nothing was sent.
+pub(crate) fn offers(dispatch: &Dispatch, deployment: &Deployment) -> Result<(), Failure> {
     let provider = &deployment.provider;
     let chats =
         provider.protocol() == Protocol::Anthropic && !provider.dialects.contains(&Dialect::OpenAiChat);
@@ -234,7 +252,7 @@ pub(crate) fn request(
     let target = provider.call_target(upstream, operation, model, dispatch.streamed);
     let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = target.ok_or_else(|| unencodable(&"the model's name cannot stand in a path"))?;
+    *request.uri_mut() = target.ok_or_else(|| no_target(deployment))?;
     // The span that exporters tell of this attempt: what is recorded is what was sent.
     let span = dispatch.settlement.record().map_or(1, |record| {
         let earlier = u32::try_from(record.attempts.len()).unwrap_or(u32::MAX - 1);
@@ -261,9 +279,7 @@ pub(crate) fn request(
     }
     headers::insert_traceparent(headers, &dispatch.trace, span);
     // Last, so that nothing a client sends can stand in for them.
-    for (name, value) in &provider.headers {
-        headers.insert(name.clone(), value.clone());
-    }
+    provider.add_headers(headers);
     let drawn = dispatch.rng.next_u64();
     let turn = match &mut dispatch.keeping {
         Some(keeping) => keeping.turn(provider.auth.len(), drawn),
@@ -273,6 +289,22 @@ pub(crate) fn request(
         headers.insert(provider.auth_header.clone(), value.clone());
     }
     Ok(request)
+}
+
+/// Where an operation of OpenAI's API that is relayed goes.
+///
+/// # Errors
+/// Nowhere; nothing was sent.
+pub(crate) fn relayed_target(dispatch: &Dispatch, deployment: &Deployment) -> Result<Uri, Failure> {
+    offers(dispatch, deployment)?;
+    let (dialect, model) = (Dialect::OpenAiChat, &deployment.key.model);
+    let target = deployment.provider.call_target(dialect, dispatch.operation, model, false);
+    target.ok_or_else(|| no_target(deployment))
+}
+
+fn no_target(deployment: &Deployment) -> Failure {
+    let message = format!("`{}`: the name cannot stand in a path, as its provider wants it", deployment.key);
+    Failure::unsaid(PublicError::new(ErrorCode::InvalidRequest, message).at("model"), false)
 }
 
 fn unencodable(error: &dyn std::fmt::Display) -> Failure {

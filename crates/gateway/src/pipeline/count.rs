@@ -6,8 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use pointsman_config::Deployment;
-use pointsman_core::{Outcome, Phase, PublicError, Usage};
-use pointsman_providers::Protocol;
+use pointsman_core::{Operation, Outcome, Phase, PublicError, Usage};
 use pointsman_transport::{RequestBody, collect};
 use pointsman_wire::convert::{counts_tokens, read_count, render_count};
 use tokio::time::timeout_at;
@@ -71,8 +70,10 @@ async fn open(dispatch: &mut Dispatch) -> Result<(Arc<Deployment>, Counted), Pub
 fn asks(dispatch: &mut Dispatch, deployment: &Deployment) -> bool {
     dispatch.speech = Speech::with(dispatch, deployment);
     let provider = &deployment.provider;
-    let has_path = !matches!(provider.protocol(), Protocol::Azure | Protocol::Ollama);
-    counts_tokens(dispatch.speech.upstream) && has_path && !provider.simulated()
+    let upstream = dispatch.speech.upstream;
+    // A name that has no place in a path is told of by the call itself.
+    let path = || provider.call_target(upstream, Operation::TokenCount, "any", false);
+    counts_tokens(upstream) && !provider.simulated() && path().is_some()
 }
 
 async fn ask(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) -> Result<Counted, Failure> {

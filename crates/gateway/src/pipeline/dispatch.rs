@@ -34,13 +34,15 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// The client's headers that may go upstream.
     pub(crate) headers: HeaderMap,
+    /// Those that name an account of the client's own, and go nowhere.
+    pub(crate) accounts: Vec<&'static str>,
 }
 
 impl Outgoing {
     pub(crate) fn new(body: Bytes, headers: &HeaderMap) -> Self {
         let mut forwarded = HeaderMap::new();
         headers::forward(headers, &mut forwarded);
-        Self { body, headers: forwarded }
+        Self { body, headers: forwarded, accounts: headers::accounts(headers) }
     }
 }
 

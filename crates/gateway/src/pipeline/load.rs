@@ -15,7 +15,7 @@ pub(crate) fn answer(dispatch: &mut Dispatch) -> Option<Response<ResponseBody>> 
         return None;
     }
     let first = dispatch.first()?;
-    if first.provider.dialect_for(Dialect::Ollama) == Dialect::Ollama {
+    if first.dialect_for(Dialect::Ollama) == Dialect::Ollama {
         return None;
     }
     let load = read_load(&dispatch.outgoing.body)?;

@@ -50,7 +50,7 @@ impl Speech {
             (Operation::Embeddings, _) => return embed::speech(dispatch, deployment),
             _ => return Self::same(client),
         }
-        let upstream = deployment.provider.dialect_for(client);
+        let upstream = deployment.dialect_for(client);
         // Proofs of thoughts that another provider made must not reach this one: they are taken out by
         // the same conversion.
         let rewritten = upstream != client || may_hold_tag(&dispatch.outgoing.body);

@@ -142,7 +142,7 @@ impl Bill {
             self.cost = self.cost.filter(|_| price == Some(&PriceList::FREE));
             return;
         };
-        self.cost = match (self.cost, price) {
+        self.cost = match (self.cost, price.filter(|price| price.tells(&usage))) {
             (Some(mut sum), Some(price)) => {
                 sum += price.cost(&usage);
                 Some(sum)
@@ -158,6 +158,9 @@ impl Bill {
             (&mut sum.reasoning, usage.reasoning),
             (&mut sum.input_audio, usage.input_audio),
             (&mut sum.output_audio, usage.output_audio),
+            (&mut sum.detail.cached_audio, usage.detail.cached_audio),
+            (&mut sum.detail.input_image, usage.detail.input_image),
+            (&mut sum.detail.heard_ms, usage.detail.heard_ms),
         ] {
             *sum = sum.saturating_add(more);
         }

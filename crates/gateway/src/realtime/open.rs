@@ -41,6 +41,10 @@ pub(crate) async fn open(
 ) -> Result<Opening, PublicError> {
     loop {
         let deployment = dispatch.candidate()?;
+        if let Err(failure) = attempt::offers(dispatch, &deployment) {
+            dispatch.pass_over(deployment, failure)?;
+            continue;
+        }
         exchange::begin(dispatch, &deployment);
         let failure = match shake_hands(dispatch, &deployment, offer, query).await {
             Ok(switched) => return Ok(Opening::Switched(Box::new(switched))),

@@ -128,9 +128,8 @@ fn contents(kept: &[KeptResponse]) -> Vec<(&[u8], &[u8])> {
 fn pin(dispatch: &mut Dispatch, keeping: &mut Keeping, kept: &KeptResponse) -> Result<(), PublicError> {
     let Kept::Upstream { key } = kept.kept else { return Ok(()) };
     dispatch.retain(|deployment| {
-        let provider = &deployment.provider;
-        *provider.name == *kept.provider
-            && provider.dialect_for(Dialect::OpenAiResponses) == Dialect::OpenAiResponses
+        *deployment.provider.name == *kept.provider
+            && deployment.dialect_for(Dialect::OpenAiResponses) == Dialect::OpenAiResponses
     });
     if dispatch.first().is_none() {
         let message = format!(

@@ -24,6 +24,7 @@ mod names;
 mod objects;
 mod passthrough;
 mod paths;
+mod pieces;
 mod plain;
 mod pool;
 mod realtime;

@@ -81,7 +81,10 @@ async fn headers_go_upstream_by_allow_list_only() {
     ];
     let request =
         private.iter().chain(&passed).fold(chat("alpha/m"), |r, (name, value)| with(r, name, value));
-    assert_eq!(world.send(request).await.status, 200);
+    let reply = world.send(request).await;
+    assert_eq!(reply.status, 200);
+    // Another account than the key's own was not asked for, which the caller may want to know.
+    assert_eq!(reply.header("x-pointsman-dropped"), Some("openai-organization"));
 
     let sent = &alpha.received()[0];
     assert_eq!(sent.header_all("authorization"), ["Bearer alpha-secret"]);

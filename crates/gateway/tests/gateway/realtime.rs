@@ -295,9 +295,15 @@ async fn transcriptions_are_billed_at_their_own_model() {
             Some(13 * 2500 + 9 * 10_000),
         ),
         ("/v1/realtime?intent=transcription", vec![transcribed(&used)], Some(13 * 2500 + 9 * 10_000)),
-        // Nobody said who transcribes, or it is not billed by the token.
+        // Three seconds at $0.0001.
+        (
+            intent,
+            vec![session("whisper-1"), transcribed(&json!({"type": "duration", "seconds": 3}))],
+            Some(300_000),
+        ),
+        // Nobody said who transcribes, or its price is for something else.
         ("/v1/realtime?model=openai/gpt-audio", vec![transcribed(&used)], None),
-        (intent, vec![transcribed(&json!({"type": "duration", "seconds": 3}))], None),
+        (intent, vec![session("whisper-1"), transcribed(&used)], None),
     ] {
         let named = [("x-pointsman-model", "openai/gpt-4o-transcribe")];
         let headers = if path.contains("model=") { &[][..] } else { &named };

@@ -1,10 +1,11 @@
 //! What clients of other dialects call besides chats: lists of models, embeddings, Ollama's prompts, and
-//! answers of the responses API that are kept.
+//! answers of the responses API that are kept; and OpenAI's other operations at providers of other dialects.
 
 mod embeddings;
 mod generate;
 mod kept;
 mod lists;
+mod sides;
 
 use std::fmt::Write;
 

@@ -5,19 +5,31 @@
 
 use std::process::Command;
 
+use crate::support::engine::Engine;
 use crate::support::parts::{parts, repository};
 
 #[test]
 fn clients_and_upstreams_understand_each_other() {
-    let parts = parts();
-    let mut command = program("run.py");
-    command.arg("--llama-index").arg(&parts.compat_llama_index).arg("--node-modules").arg(&parts.compat_node);
-    hold(&mut command);
+    hold(&mut every_client());
+}
+
+/// By the two dialects that llama.cpp's server speaks.
+#[test]
+fn every_client_reaches_a_real_engine() {
+    let engine = Engine::chat();
+    hold(every_client().arg("--engine").arg(format!("http://{}", engine.address)));
 }
 
 #[test]
 fn every_field_of_every_request_arrives_or_is_declared() {
     hold(&mut program("fields.py"));
+}
+
+fn every_client() -> Command {
+    let parts = parts();
+    let mut command = program("run.py");
+    command.arg("--llama-index").arg(&parts.compat_llama_index).arg("--node-modules").arg(&parts.compat_node);
+    command
 }
 
 /// A program of `tests/compat` with the binary under test and the interpreter that has the SDKs.

@@ -1,6 +1,6 @@
 //! Hand-computed costs, and the rounding rule against an exact rational.
 
-use pointsman_core::Money;
+use pointsman_core::{Money, UsageDetail};
 use proptest::prelude::*;
 
 use super::*;
@@ -135,6 +135,82 @@ fn pieces_are_no_tokens() {
     assert!(!PriceList::default().with_units(by_the_second).prices_tokens());
     assert!(PriceList::flat(Prices::new(Price(1), Price(0))).with_units(by_the_second).prices_tokens());
     assert!(PriceList::FREE.prices_tokens(), "free is a price");
+}
+
+/// Usage without tokens.
+fn pieces(change: impl FnOnce(&mut UsageDetail)) -> Usage {
+    let mut usage = Usage::default();
+    change(&mut usage.detail);
+    usage
+}
+
+#[test]
+fn pieces_are_charged_where_they_are_told() {
+    let by = |units: Units| PriceList::default().with_units(units);
+    let price = |usd: &str| Some(price(usd));
+    let nanos = |list: &PriceList, usage: &Usage| list.tells(usage).then(|| list.cost(usage).total().nanos());
+    // Whisper: $0.006 a minute, which some lists write twice.
+    let heard = by(Units { input_second: price("100"), output_second: price("100"), ..Units::default() });
+    assert_eq!(nanos(&heard, &pieces(|detail| detail.heard_ms = 90_000)), Some(9_000_000));
+    assert_eq!(nanos(&heard, &pieces(|detail| detail.heard_ms = 8_470)), Some(847_000));
+    let only_out = by(Units { output_second: price("27.7778"), ..Units::default() });
+    // 1.5 × 27,777.8 nano-dollars is 41,666.7.
+    assert_eq!(nanos(&only_out, &pieces(|detail| detail.heard_ms = 1_500)), Some(41_667));
+    // $15 a million characters.
+    let spoken = by(Units { input_character: price("15"), ..Units::default() });
+    assert_eq!(nanos(&spoken, &pieces(|detail| detail.characters = 1_000)), Some(15_000_000));
+    // $0.04 a picture, by either name.
+    for units in [
+        Units { picture: price("40000"), ..Units::default() },
+        Units { input_picture: price("40000"), ..Units::default() },
+    ] {
+        assert_eq!(nanos(&by(units), &pieces(|detail| detail.pictures = 3)), Some(120_000_000));
+    }
+    // Another piece than the list charges for, or none: that is not 0.
+    for usage in [
+        Usage::default(),
+        pieces(|detail| detail.pictures = 1),
+        usage(100, 20),
+        pieces(|detail| detail.characters = 5),
+    ] {
+        assert_eq!(nanos(&heard, &usage), None, "{usage:?}");
+    }
+    let fee = by(Units { request: price("2000"), ..Units::default() });
+    assert_eq!(nanos(&fee, &usage(7, 0)), Some(2_000_000));
+    assert_eq!(nanos(&fee, &Usage::default()), Some(2_000_000));
+}
+
+#[test]
+fn tokens_and_pieces_are_two_ways_to_say_one_price() {
+    // Gemini's picture: $30 a million tokens, 1,290 of them, or $0.039.
+    let prices = Prices { output_image: Some(price("30")), ..Prices::new(price("0.3"), price("2.5")) };
+    let units = Units { picture: Some(price("38700")), ..Units::default() };
+    let list = PriceList::flat(prices).with_units(units);
+    let told = Usage {
+        detail: UsageDetail { output_image: 1_290, pictures: 1, ..UsageDetail::default() },
+        ..usage(0, 1_290)
+    };
+    let counted = pieces(|detail| detail.pictures = 1);
+    assert_eq!(
+        (list.cost(&told).total(), list.cost(&counted).total()),
+        (Money(38_700_000), Money(38_700_000))
+    );
+    assert!(list.tells(&told) && list.tells(&counted) && !list.tells(&Usage::default()));
+    assert!(PriceList::FREE.tells(&Usage::default()) && PriceList::FREE.tells(&counted));
+}
+
+#[test]
+fn sounds_from_the_cache_are_charged_once() {
+    // 100 tokens, 60 of them sound, of which 50 come from the cache: 40 × 1,000 + 10 × 10,000 + 50 × 100.
+    let list = PriceList::flat(Prices {
+        cached_input: Some(price("0.5")),
+        input_audio: Some(price("10")),
+        cached_audio: Some(price("0.1")),
+        ..Prices::new(price("1"), price("2"))
+    });
+    let detail = UsageDetail { cached_audio: 50, ..UsageDetail::default() };
+    let used = Usage { cached_input: 50, input_audio: 60, detail, ..usage(100, 0) };
+    assert_eq!(list.cost(&used).total(), Money(40_000 + 100_000 + 5_000));
 }
 
 fn any_price() -> impl Strategy<Value = Option<Price>> {

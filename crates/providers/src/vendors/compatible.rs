@@ -1,4 +1,4 @@
-//! Vendors with an OpenAI-compatible API, by name. Base URLs, key variables and quirks as documented by the vendor,
+//! Further vendors by name, nearly all with an OpenAI-compatible API. Base URLs, key variables and quirks as documented by the vendor,
 //! or as LiteLLM and models.dev (both MIT) call them.
 //!
 //! A row: name, display name, base URL, key variables, where the API is described; then what differs from most.
@@ -83,6 +83,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
         "https://docs.litellm.ai/docs/providers/darkbloom" => { catalogue: &["darkbloom"], quirks: Quirks { old_max_tokens: true, ..PLAIN.quirks } };
     "digitalocean", "DigitalOcean", "https://inference.do-ai.run/v1", ["DIGITALOCEAN_ACCESS_TOKEN", "GRADIENT_AI_API_KEY"],
         "https://docs.digitalocean.com/products/inference" => {
+        shared_env: true,
         catalogue: &["gradient_ai"],
         quirks: Quirks { reasoning: Reasoning::Effort, ..PLAIN.quirks },
     };
@@ -106,7 +107,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "gmi", "GMI Cloud", "https://api.gmi-serving.com/v1", ["GMI_API_KEY"],
         "https://docs.litellm.ai/docs/providers/gmi_cloud" => { catalogue: &["gmi"] };
     "helicone", "Helicone AI gateway", "https://ai-gateway.helicone.ai/v1", ["HELICONE_API_KEY"],
-        "https://docs.helicone.ai/gateway/overview" => { quirks: Quirks { reasoning: Reasoning::Effort, ..PLAIN.quirks } };
+        "https://docs.helicone.ai/gateway/overview" => { shared_env: true, quirks: Quirks { reasoning: Reasoning::Effort, ..PLAIN.quirks } };
     "hostinger", "Hostinger router", "https://router.hostinger.com/v1", ["HOSTINGER_ROUTER_API_KEY"],
         "https://docs.litellm.ai/docs/providers/hostinger_router" => { catalogue: &["hostinger_router"] };
     "inception", "Inception", "https://api.inceptionlabs.ai/v1", ["INCEPTION_API_KEY"],
@@ -118,7 +119,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "inceptron", "Inceptron", "https://api.inceptron.io/v1", ["INCEPTRON_API_KEY"],
         "https://docs.inceptron.io";
     "inference-net", "Inference.net", "https://api.inference.net/v1", ["INFERENCE_API_KEY"],
-        "https://inference.net/models";
+        "https://inference.net/models" => { shared_env: true };
     "inferenceapis", "Inference APIs", "https://api.inferenceapis.com/v1", ["INFERENCEAPIS_API_KEY"],
         "https://docs.litellm.ai/docs/providers/inferenceapis" => { catalogue: &["inferenceapis"] };
     "io-net", "io.net Intelligence", "https://api.intelligence.io.solutions/api/v1", ["IOINTELLIGENCE_API_KEY"],
@@ -132,7 +133,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "kyma", "Kyma", "https://kymaapi.com/v1", ["KYMA_API_KEY"],
         "https://docs.litellm.ai/docs/providers/kyma" => { catalogue: &["kyma"] };
     "lambda", "Lambda", "https://api.lambda.ai/v1", ["LAMBDA_API_KEY"],
-        "https://docs.litellm.ai/docs/providers/lambda_ai" => { catalogue: &["lambda_ai"] };
+        "https://docs.litellm.ai/docs/providers/lambda_ai" => { shared_env: true, catalogue: &["lambda_ai"] };
     "libertai", "LibertAI", "https://api.libertai.io/v1", ["LIBERTAI_API_KEY"],
         "https://docs.litellm.ai/docs/providers/libertai" => { catalogue: &["libertai"], quirks: Quirks { old_max_tokens: true, ..PLAIN.quirks } };
     "llama", "Meta Llama API", "https://api.llama.com/compat/v1", ["LLAMA_API_KEY"],
@@ -144,7 +145,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "lucidquery", "LucidQuery", "https://api.lucidquery.com/v1", ["LUCIDQUERY_API_KEY"],
         "https://lucidquery.com/docs" => { include_usage: true };
     "meta", "Meta Model API", "https://api.meta.ai/v1", ["META_API_KEY"],
-        "https://docs.litellm.ai/docs/providers/meta" => { catalogue: &["meta"] };
+        "https://docs.litellm.ai/docs/providers/meta" => { shared_env: true, catalogue: &["meta"] };
     "moark", "Moark", "https://moark.com/v1", ["MOARK_API_KEY"],
         "https://moark.ai/docs";
     "modelscope", "ModelScope", "https://api-inference.modelscope.cn/v1", ["MODELSCOPE_API_KEY"],
@@ -155,7 +156,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
         "https://nano-gpt.com" => { quirks: Quirks { old_max_tokens: true, ..PLAIN.quirks } };
     "neosantara", "Neosantara", "https://api.neosantara.xyz/v1", ["NEOSANTARA_API_KEY"],
         "https://docs.litellm.ai/docs/providers/neosantara" => { quirks: Quirks { old_max_tokens: true, ..PLAIN.quirks } };
-    "ollama-cloud", "Ollama Cloud", "https://ollama.com/v1", ["OLLAMA_API_KEY"],
+    "ollama-cloud", "Ollama Cloud", "https://ollama.com", ["OLLAMA_API_KEY"],
         "https://docs.ollama.com/cloud" => {
         protocol: Protocol::Ollama,
         quirks: Quirks { reasoning: Reasoning::Effort, ..PLAIN.quirks },
@@ -179,7 +180,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "poe", "Poe", "https://api.poe.com/v1", ["POE_API_KEY"],
         "https://poe.com" => { quirks: Quirks { old_max_tokens: true, ..PLAIN.quirks } };
     "prism", "Prism", "https://api.prisminference.com/v1", ["PRISM_API_KEY"],
-        "https://docs.litellm.ai/docs/providers/prism" => { catalogue: &["prism"] };
+        "https://docs.litellm.ai/docs/providers/prism" => { shared_env: true, catalogue: &["prism"] };
     "publicai", "Public AI", "https://api.publicai.co/v1", ["PUBLICAI_API_KEY"],
         "https://docs.litellm.ai/docs/providers/publicai" => { catalogue: &["publicai"], quirks: Quirks { old_max_tokens: true, ..PLAIN.quirks } };
     "qiniu", "Qiniu", "https://api.qnaigc.com/v1", ["QINIU_API_KEY"],
@@ -193,7 +194,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "requesty", "Requesty", "https://router.requesty.ai/v1", ["REQUESTY_API_KEY"],
         "https://docs.requesty.ai";
     "sail", "Sail Research", "https://api.sailresearch.com/v1", ["SAIL_API_KEY"],
-        "https://docs.litellm.ai/docs/providers/sail" => { catalogue: &["sail"] };
+        "https://docs.litellm.ai/docs/providers/sail" => { shared_env: true, catalogue: &["sail"] };
     "sarvam", "Sarvam", "https://api.sarvam.ai/v1", ["SARVAM_API_KEY"],
         "https://docs.litellm.ai/docs/providers/sarvam" => {
         catalogue: &["sarvam"],
@@ -244,7 +245,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "vultr", "Vultr", "https://api.vultrinference.com/v1", ["VULTR_API_KEY"],
         "https://api.vultrinference.com" => { quirks: Quirks { reasoning: Reasoning::Object, ..PLAIN.quirks } };
     "wandb", "Weights & Biases Inference", "https://api.inference.wandb.ai/v1", ["WANDB_API_KEY"],
-        "https://docs.litellm.ai/docs/providers/wandb_inference" => { catalogue: &["wandb"] };
+        "https://docs.litellm.ai/docs/providers/wandb_inference" => { shared_env: true, catalogue: &["wandb"] };
     "xiaomi", "Xiaomi MiMo", "https://api.xiaomimimo.com/v1", ["XIAOMI_MIMO_API_KEY"],
         "https://docs.litellm.ai/docs/providers/xiaomi_mimo" => {
         catalogue: &["xiaomi_mimo"],

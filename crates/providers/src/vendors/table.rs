@@ -3,6 +3,8 @@
 //! `include_usage` is `true` only where the vendor documents `stream_options` (or is known to run a
 //! server that has it); Mistral (422) and Cohere are known to refuse it.
 
+use pointsman_core::Dialect;
+
 use super::{AuthStyle, Engine, Quirks, Reasoning, Support, Vendor};
 use crate::protocol::Protocol;
 
@@ -11,8 +13,10 @@ pub(super) const USABLE: Vendor = Vendor {
     name: "",
     display: "",
     env: &[],
+    shared_env: false,
     base_url: "",
     protocol: Protocol::OpenAi,
+    dialects: &[],
     auth: AuthStyle::Bearer,
     include_usage: true,
     quirks: Quirks::NONE,
@@ -30,6 +34,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         display: "OpenAI",
         env: &["OPENAI_API_KEY"],
         base_url: "https://api.openai.com/v1",
+        dialects: &[Dialect::OpenAiChat, Dialect::OpenAiResponses],
         catalogue: &["openai"],
         check_model: Some("gpt-4o-mini"),
         quirks: Quirks { reasoning: Reasoning::Effort, ..Quirks::NONE },
@@ -44,18 +49,20 @@ pub(super) const VENDORS: &[Vendor] = &[
         catalogue: &["anthropic"],
         check_model: Some("claude-haiku-4-5"),
         protocol: Protocol::Anthropic,
-        docs: "https://docs.anthropic.com/en/api/openai-sdk",
+        auth: AuthStyle::Header("x-api-key"),
+        docs: "https://docs.anthropic.com/en/api/messages",
         ..USABLE
     },
     Vendor {
         name: "gemini",
         display: "Google Gemini",
         env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        base_url: "https://generativelanguage.googleapis.com/v1beta",
         catalogue: &["gemini"],
         check_model: Some("gemini-2.5-flash-lite"),
         protocol: Protocol::Gemini,
-        docs: "https://ai.google.dev/gemini-api/docs/openai",
+        auth: AuthStyle::Header("x-goog-api-key"),
+        docs: "https://ai.google.dev/api/generate-content",
         ..USABLE
     },
     Vendor {
@@ -479,6 +486,7 @@ pub(super) const ENGINES: &[Engine] = &[
         display: "llama.cpp",
         port: 8080,
         base_path: "/v1",
+        protocol: Protocol::OpenAi,
         include_usage: true,
         docs: "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
     },
@@ -487,14 +495,16 @@ pub(super) const ENGINES: &[Engine] = &[
         display: "Ollama",
         port: 11434,
         base_path: "/v1",
+        protocol: Protocol::Ollama,
         include_usage: true,
-        docs: "https://docs.ollama.com/openai",
+        docs: "https://docs.ollama.com/api",
     },
     Engine {
         name: "vllm",
         display: "vLLM",
         port: 8000,
         base_path: "/v1",
+        protocol: Protocol::OpenAi,
         include_usage: true,
         docs: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
     },
@@ -503,6 +513,7 @@ pub(super) const ENGINES: &[Engine] = &[
         display: "LM Studio",
         port: 1234,
         base_path: "/v1",
+        protocol: Protocol::OpenAi,
         include_usage: true,
         docs: "https://lmstudio.ai/docs/developer/openai-compat",
     },
@@ -511,6 +522,7 @@ pub(super) const ENGINES: &[Engine] = &[
         display: "SGLang",
         port: 30000,
         base_path: "/v1",
+        protocol: Protocol::OpenAi,
         include_usage: true,
         docs: "https://docs.sglang.ai/basic_usage/openai_api.html",
     },

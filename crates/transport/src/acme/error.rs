@@ -119,14 +119,27 @@ fn refusal(problem: &Problem) -> &'static str {
     }
 }
 
-/// The problem's kind and detail, with those of its parts, on one line.
+/// The problem's kind and detail, with those of its parts, on one line that fits a log.
 fn explain(problem: &Problem) -> String {
-    let mut text = format!("{} ({})", problem.detail.as_deref().unwrap_or("no detail"), kind(problem));
-    for part in &problem.subproblems {
+    let detail = cut(problem.detail.as_deref().unwrap_or("no detail"));
+    let mut text = format!("{detail} ({})", cut(kind(problem)));
+    for part in problem.subproblems.iter().take(MAX_PARTS) {
         text.push_str("; ");
-        text.push_str(&part.to_string());
+        text.push_str(&cut(&part.to_string()));
     }
     text.replace(|c: char| c.is_control(), " ")
+}
+
+/// Longest text of a directory that is repeated, in characters.
+const MAX_TEXT: usize = 300;
+/// Most parts of a problem that are.
+const MAX_PARTS: usize = 3;
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +160,8 @@ mod tests {
         assert_eq!(error.failure(), Failure::Refused);
         let gone = AcmeError::from(Error::Api(problem("accountDoesNotExist", "who?")));
         assert!(gone.unknown_account() && !error.unknown_account());
+        let long = AcmeError::from(Error::Api(problem("caa", &"\u{e9}".repeat(100_000)))).to_string();
+        assert!(long.chars().count() < 400 && long.ends_with("… (caa)"), "{long}");
         let late = AcmeError::from(Error::Timeout(None));
         assert_eq!(late.to_string(), "the directory did not finish the order in time");
     }

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::{Network, Reach};
 use crate::collect::collect;
 use crate::connect::{Connect, ConnectError, Origin, TcpConnect};
+use crate::egress::Proxies;
 
 /// Longer URLs are no use, in bytes.
 const MAX_URL: usize = 8 * 1024;
@@ -91,6 +92,12 @@ impl Fetcher {
     #[must_use]
     pub fn new(tls: Arc<rustls::ClientConfig>, network: Arc<dyn Network>) -> Self {
         Self { connector: TcpConnect::new(tls).with_network(network).with_reach(Reach::Public) }
+    }
+
+    /// Through proxies, which are told checked addresses instead of names.
+    #[must_use]
+    pub fn with_proxies(self, proxies: Arc<Proxies>) -> Self {
+        Self { connector: self.connector.with_proxies(proxies) }
     }
 
     /// Gets `url`, with no header that says who asks.

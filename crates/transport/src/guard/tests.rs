@@ -13,10 +13,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::duplex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
 use crate::connect::{Connect, ConnectError, Origin, TcpConnect};
+use crate::egress::{NoProxy, Proxies, Proxy};
 use crate::tls;
 
 fn verdict(reach: Reach, text: &str) -> bool {
@@ -131,7 +132,12 @@ fn users_reach_public_addresses_only() {
 struct Fake {
     names: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
     dialled: Mutex<Vec<SocketAddr>>,
+    /// What the proxy at [`PROXY`] was asked for.
+    tunnels: Arc<Mutex<Vec<String>>>,
 }
+
+/// A proxy in the operator's own network.
+const PROXY: &str = "10.9.9.9:3128";
 
 impl Fake {
     fn new(names: &[(&str, &[&[&str]])]) -> Arc<Self> {
@@ -139,7 +145,7 @@ impl Fake {
         let names = names
             .iter()
             .map(|(name, answers)| ((*name).to_owned(), answers.iter().rev().map(parse).collect()));
-        Arc::new(Self { names: Mutex::new(names.collect()), dialled: Mutex::default() })
+        Arc::new(Self { names: Mutex::new(names.collect()), ..Self::default() })
     }
 
     fn dialled(&self) -> Vec<String> {
@@ -164,8 +170,19 @@ impl Network for Fake {
 
     fn dial(&self, address: SocketAddr) -> Dialing<'_> {
         self.dialled.lock().unwrap().push(address);
-        let (near, far) = duplex(64 * 1024);
+        let (near, mut far) = duplex(64 * 1024);
+        let tunnels = (address.to_string() == PROXY).then(|| self.tunnels.clone());
         tokio::spawn(async move {
+            if let Some(tunnels) = tunnels {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(far.read_u8().await.unwrap());
+                }
+                let head = String::from_utf8(head).unwrap();
+                let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                tunnels.lock().unwrap().push(target);
+                far.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            }
             let service = service_fn(redirecting);
             let _ =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service).await;
@@ -239,6 +256,38 @@ async fn addresses_that_are_not_public_are_never_dialled() {
     // Of a name with several addresses, only the public one.
     assert!(fetch(&network, "http://mixed.test/x").await.is_ok());
     assert_eq!(network.dialled(), ["93.184.216.34:80"]);
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_checked_addresses_only() {
+    let network = world();
+    let proxies = Arc::new(Proxies {
+        except: NoProxy::parse("other.test"),
+        ..Proxies::all(Proxy::parse(PROXY).unwrap())
+    });
+    let get = async |url: &str| {
+        let fetched = fetcher(&network).with_proxies(proxies.clone()).get(url, LIMITS).await;
+        fetched.map(|fetched| fetched.body).map_err(|error| error.to_string())
+    };
+    // Names are resolved here, also at redirects; the proxy may be anywhere.
+    assert_eq!(get("http://good.test/a").await.unwrap(), "/a");
+    assert_eq!(get("http://good.test:81/to?http://mixed.test/b").await.unwrap(), "/b");
+    assert_eq!(get("http://[2606:4700::2]/c").await.unwrap(), "/c");
+    let tunnels = || std::mem::take(&mut *network.tunnels.lock().unwrap());
+    assert_eq!(tunnels(), ["93.184.216.34:80", "93.184.216.34:81", "93.184.216.34:80", "[2606:4700::2]:80"]);
+    assert!(network.dialled().iter().all(|address| address == PROXY));
+    for url in
+        ["http://inside.test/", "http://good.test/to?http://meta.test/", "http://127.0.0.1/", "http://[::1]/"]
+    {
+        let error = get(url).await.unwrap_err();
+        assert!(error.contains("is not called"), "{url}: {error}");
+    }
+    assert!(get("http://unknown.test/").await.unwrap_err().contains("has no address"));
+    assert_eq!(tunnels(), ["93.184.216.34:80"], "nothing but the redirect");
+    // What is called directly is guarded as ever.
+    assert_eq!(get("http://other.test/d").await.unwrap(), "/d");
+    assert!(network.dialled().contains(&"[2606:4700::1]:80".to_owned()));
+    assert_eq!(tunnels(), Vec::<String>::new());
 }
 
 #[tokio::test]

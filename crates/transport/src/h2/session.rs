@@ -29,8 +29,9 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// A peer is asked so often whether it is there, and given up if it does not say so in time.
 pub(crate) const PING_AFTER: Duration = Duration::from_secs(30);
 pub(crate) const PING_LIMIT: Duration = Duration::from_secs(20);
-/// A request that is given up after so long a silence puts its connection in doubt.
-const SILENCE: Duration = Duration::from_secs(2);
+/// A request that is given up after so long a silence puts its connection in doubt; so does a peer that does not
+/// tell its limits for so long.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
 /// The connections of one origin.
 pub(crate) struct Sessions(Mutex<State>);
@@ -122,17 +123,26 @@ impl Sessions {
     }
 
     /// Waits until the limits of all connections are known, so that nobody opens one that is not needed. Those
-    /// in doubt are not waited for.
+    /// in doubt are not waited for, and those that say nothing for a while are in doubt.
     pub(crate) async fn settled(&self) {
-        let unsettled: Vec<_> = {
+        let mut unsettled: Vec<_> = {
             let state = self.lock();
             let sessions = state.open.iter().filter(|session| !lock(&session.load.state).doubtful);
-            let sessions = sessions.map(|session| &session.settled);
-            sessions.filter(|settled| !*settled.borrow()).cloned().collect()
+            let sessions = sessions.filter(|session| !*session.settled.borrow());
+            sessions.map(|session| (session.load.clone(), session.settled.clone())).collect()
         };
-        for mut settled in unsettled {
-            // An error: the connection has ended.
-            let _ = settled.wait_for(|settled| *settled).await;
+        let all = async {
+            for (_, settled) in &mut unsettled {
+                // An error: the connection has ended.
+                let _ = settled.wait_for(|settled| *settled).await;
+            }
+        };
+        if timeout(SILENCE, all).await.is_err() {
+            for (load, settled) in unsettled {
+                if !*settled.borrow() {
+                    lock(&load.state).doubtful = true;
+                }
+            }
         }
     }
 

@@ -164,6 +164,17 @@ impl<'a> Scanner<'a> {
         Ok(count(self.text.get(start..self.at).unwrap_or_default()))
     }
 
+    /// Takes any value; its thousandths, rounded, if it is a decimal that is not negative, or a text of one.
+    ///
+    /// # Errors
+    /// The value is broken.
+    pub fn thousandths_or_skip(&mut self) -> Result<Option<u64>, JsonError> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(thousandths(self.text.get(start..self.at).unwrap_or_default().trim_matches('"')))
+    }
+
     /// Takes any value and checks it.
     ///
     /// # Errors
@@ -334,4 +345,16 @@ fn whole(text: &str) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let value: f64 = text.parse().ok()?;
     (value.fract() == 0.0 && (0.0..=EXACT).contains(&value)).then_some(value as u64)
+}
+
+/// Decimals beyond the fourth change nothing that anybody pays for.
+fn thousandths(text: &str) -> Option<u64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let place = |at: usize| decimals.as_bytes().get(at).map_or(0, |digit| u64::from(digit - b'0'));
+    let fraction = place(0) * 100 + place(1) * 10 + place(2) + u64::from(place(3) >= 5);
+    whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(fraction)
 }

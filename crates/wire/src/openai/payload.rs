@@ -15,8 +15,10 @@ pub(super) struct Payload<'a> {
     pub has_choices: bool,
     pub choices: SmallVec<[Choice; 2]>,
     pub finish_reason: Option<RawStr<'a>>,
-    /// `data` is an array (embeddings).
-    pub has_data: bool,
+    /// The elements of `data`, if that is an array: embeddings, pictures.
+    pub data: Option<u64>,
+    /// `duration` in milliseconds: of a sound that was transcribed.
+    pub heard_ms: Option<u64>,
     pub usage: Option<Usage>,
     /// There is an error in it: [`super::error::parse`] reads which.
     pub failed: bool,
@@ -44,10 +46,8 @@ pub(super) fn read(body: &[u8]) -> Result<Payload<'_>, JsonError> {
             "choices" => read_choices(scanner, &mut payload)?,
             "usage" => payload.usage = usage::read(scanner)?.or(payload.usage),
             "error" => payload.failed |= is_something(scanner)?,
-            "data" => {
-                payload.has_data = scanner.kind()? == Kind::Array;
-                scanner.skip()?;
-            }
+            "data" => payload.data = count_elements(scanner)?,
+            "duration" => payload.heard_ms = usage::milliseconds(scanner)?,
             // Older vLLM: the document itself is the error.
             "object" => {
                 payload.failed |= scanner.string_or_skip()?.is_some_and(|object| object.name() == "error");
@@ -61,6 +61,18 @@ pub(super) fn read(body: &[u8]) -> Result<Payload<'_>, JsonError> {
     scanner.end()?;
     payload.usage = usage::merge(payload.usage, timings);
     Ok(payload)
+}
+
+fn count_elements(scanner: &mut Scanner<'_>) -> Result<Option<u64>, JsonError> {
+    if scanner.kind()? != Kind::Array {
+        return scanner.skip().map(|()| None);
+    }
+    let mut count = 0;
+    scanner.array(|scanner| {
+        count += 1;
+        scanner.skip()
+    })?;
+    Ok(Some(count))
 }
 
 /// Groq's own member has the usage of a stream, and an error that ended it early.

@@ -27,7 +27,7 @@ pub enum Event {
     Done(Option<Usage>),
     /// The caller's audio is taken: where somebody transcribes it, that begins.
     Committed,
-    /// The caller's audio was transcribed. `None`: tokens are not how it is billed.
+    /// The caller's audio was transcribed. `None`: it does not say what it used.
     Transcribed(Option<Usage>),
     /// It could not be.
     Untranscribed,
@@ -136,7 +136,7 @@ mod tests {
 
     const USED: &str = r#"{"total_tokens":253,"input_tokens":132,"output_tokens":121,
         "input_token_details":{"text_tokens":119,"audio_tokens":13,"cached_tokens":64,
-        "cached_tokens_details":{"text_tokens":64,"audio_tokens":0}},
+        "cached_tokens_details":{"text_tokens":62,"audio_tokens":2}},
         "output_token_details":{"text_tokens":30,"audio_tokens":91}}"#;
 
     #[test]
@@ -147,6 +147,7 @@ mod tests {
         };
         let Event::Done(Some(usage)) = of("response.done") else { panic!("usage") };
         assert_eq!((usage.input, usage.cached_input, usage.input_audio), (132, 64, 13));
+        assert_eq!(usage.detail.cached_audio, 2);
         assert_eq!((usage.output, usage.output_audio), (121, 91));
         assert_eq!(of("response.created"), Event::Begun);
         assert_eq!(of("response.output_item.done"), Event::Other);
@@ -166,7 +167,11 @@ mod tests {
             "input_token_details":{"text_tokens":0,"audio_tokens":13},"output_tokens":9}"#;
         let Event::Transcribed(Some(usage)) = of(tokens) else { panic!("usage") };
         assert_eq!((usage.input, usage.input_audio, usage.output), (13, 13, 9));
-        assert_eq!(of(r#"{"type":"duration","seconds":3}"#), Event::Transcribed(None));
+        let Event::Transcribed(Some(usage)) = of(r#"{"type":"duration","seconds":3}"#) else {
+            panic!("usage")
+        };
+        assert_eq!((usage.total(), usage.detail.heard_ms), (0, 3_000));
+        assert_eq!(of(r#"{"type":"duration","seconds":-3}"#), Event::Transcribed(None));
         assert_eq!(event(br#"{"type":"input_audio_buffer.committed","item_id":"i"}"#), Event::Committed);
         let failed = br#"{"type":"conversation.item.input_audio_transcription.failed","error":{}}"#;
         assert_eq!(event(failed), Event::Untranscribed);

@@ -2,10 +2,10 @@
 //!
 //! OpenAI's own names come first; DeepSeek adds `prompt_cache_hit_tokens`, Moonshot a top-level
 //! `cached_tokens`, OpenRouter `cache_write_tokens`, newer servers the names of the Responses API,
-//! realtime sessions and transcriptions write `input_token_details`, and llama.cpp reports `timings`
-//! even where it reports no usage.
+//! realtime sessions and transcriptions write `input_token_details`, transcriptions that are paid by time
+//! `{"type": "duration", "seconds": 9}`, and llama.cpp reports `timings` even where it reports no usage.
 
-use pointsman_core::{Usage, UsageSource};
+use pointsman_core::{Usage, UsageDetail, UsageSource};
 
 use crate::json::{JsonError, Kind, Scanner};
 
@@ -18,10 +18,14 @@ struct Counts {
     usage: Usage,
     /// A count was there and was none: negative, broken, a text, or beyond belief.
     nonsense: bool,
+    /// Time is counted, not tokens.
+    timed: bool,
 }
 
 /// No request has as many tokens: sums of costs stay far from overflowing.
 const MAX_TOKENS: u64 = 1_000_000_000;
+/// No sound is longer: a month.
+const MAX_MILLISECONDS: u64 = 31 * 24 * 60 * 60 * 1000;
 
 /// Takes any value; the usage, if it is an object with token counts.
 pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError> {
@@ -49,11 +53,24 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, JsonError
                 larger(&mut usage.cache_write, scanner.count_or_skip()?);
             }
             "reasoning_tokens" => larger(&mut usage.reasoning, scanner.count_or_skip()?),
+            "type" => counts.timed = scanner.string_or_skip()?.is_some_and(|kind| kind.name() == "duration"),
+            "seconds" => usage.detail.heard_ms = milliseconds(scanner)?.unwrap_or(0),
             _ => scanner.skip()?,
         }
         Ok::<_, JsonError>(())
     })?;
     Ok(counts.settle())
+}
+
+/// Takes any value; the milliseconds of a number of seconds, or of its text.
+pub(super) fn milliseconds(scanner: &mut Scanner<'_>) -> Result<Option<u64>, JsonError> {
+    Ok(scanner.thousandths_or_skip()?.filter(|millis| (1..=MAX_MILLISECONDS).contains(millis)))
+}
+
+/// What an answer used that is paid by the length of a sound.
+pub(super) fn heard(milliseconds: u64) -> Usage {
+    let detail = UsageDetail { heard_ms: milliseconds, ..UsageDetail::default() };
+    Usage { source: UsageSource::Reported, detail, ..Usage::default() }
 }
 
 /// Takes any value; the usage, if it is llama.cpp's `timings`.
@@ -92,15 +109,32 @@ fn read_details(scanner: &mut Scanner<'_>, usage: &mut Usage, input: bool) -> Re
     }
     scanner.object(|scanner, key| {
         let slot = match (&*key.name(), input) {
+            ("cached_tokens_details", true) => return read_cached(scanner, usage),
             ("cached_tokens", true) => &mut usage.cached_input,
             ("cache_write_tokens" | "cache_creation_tokens", true) => &mut usage.cache_write,
             ("audio_tokens", true) => &mut usage.input_audio,
             ("audio_tokens", false) => &mut usage.output_audio,
+            ("image_tokens", true) => &mut usage.detail.input_image,
+            ("image_tokens", false) => &mut usage.detail.output_image,
             ("reasoning_tokens", false) => &mut usage.reasoning,
             _ => return scanner.skip(),
         };
         larger(slot, scanner.count_or_skip()?);
         Ok(())
+    })
+}
+
+/// What of the cached tokens is audio, in realtime sessions.
+fn read_cached(scanner: &mut Scanner<'_>, usage: &mut Usage) -> Result<(), JsonError> {
+    if scanner.kind()? != Kind::Object {
+        return scanner.skip();
+    }
+    scanner.object(|scanner, key| match &*key.name() {
+        "audio_tokens" => {
+            larger(&mut usage.detail.cached_audio, scanner.count_or_skip()?);
+            Ok(())
+        }
+        _ => scanner.skip(),
     })
 }
 
@@ -113,6 +147,9 @@ impl Counts {
         }
         let mut usage = Usage { source: UsageSource::Reported, ..self.usage };
         match (self.input, self.output, self.total) {
+            (None, None, None) if self.timed && usage.detail.heard_ms > 0 => {
+                return Some(heard(usage.detail.heard_ms));
+            }
             (None, None, None) => return None,
             (Some(input), Some(output), total) => {
                 let unseen = total.map_or(0, |total| total.saturating_sub(input.saturating_add(output)));
@@ -136,6 +173,11 @@ impl Counts {
         usage.reasoning = usage.reasoning.min(usage.output);
         usage.input_audio = usage.input_audio.min(usage.input);
         usage.output_audio = usage.output_audio.min(usage.output);
+        let detail = &mut usage.detail;
+        detail.heard_ms = 0;
+        detail.cached_audio = detail.cached_audio.min(usage.cached_input);
+        detail.input_image = detail.input_image.min(usage.input);
+        detail.output_image = detail.output_image.min(usage.output);
         Some(usage)
     }
 }

@@ -17,6 +17,8 @@ use crate::pipeline::dispatch::Dispatch;
 const MAX_PAGES: usize = 20;
 /// Objects on a page: what OpenAI takes for both kinds.
 const PAGE: usize = 100;
+/// Most bytes of objects that are held; a file's is some 300 bytes long.
+const MAX_FOUND_BYTES: usize = 16 * 1024 * 1024;
 
 /// One of the caller's objects, as its provider shows it.
 struct Found {
@@ -32,6 +34,7 @@ pub(super) async fn list(dispatch: &mut Dispatch, asked: &Asked) -> Result<Opene
     let own = asked.blocking(move |owners, owner| owners.list(owner, kind)).await?;
     let providers: BTreeSet<&str> = own.iter().map(|object| object.provider.as_str()).collect();
     let mut found = Vec::new();
+    let mut held = 0;
     let mut last = None;
     for provider in providers {
         let ids: HashSet<&str> = own
@@ -58,15 +61,19 @@ pub(super) async fn list(dispatch: &mut Dispatch, asked: &Asked) -> Result<Opene
             };
             let page = page(&whole.body)
                 .map_err(|error| PublicError::new(ErrorCode::UpstreamMalformed, unreadable(&error).public))?;
-            let own = page.items.iter().filter(|item| ids.contains(item.id.as_str()));
-            found.extend(own.map(|item| Found {
-                id: item.id.clone(),
-                created_at: item.created_at,
-                body: whole.body.slice(item.range.clone()),
-            }));
+            for item in page.items.iter().filter(|item| ids.contains(item.id.as_str())) {
+                held += item.range.len();
+                if held > MAX_FOUND_BYTES {
+                    let message = "the provider's list is too long to be held";
+                    return Err(PublicError::new(ErrorCode::UpstreamMalformed, message));
+                }
+                // Copied, so that the page can go.
+                let body = Bytes::copy_from_slice(whole.body.get(item.range.clone()).unwrap_or_default());
+                found.push(Found { id: item.id.clone(), created_at: item.created_at, body });
+            }
             let next = page.items.last().filter(|item| page.has_more && path::is_id(&item.id));
             after = next.map(|item| format!("&after={}", item.id)).unwrap_or_default();
-            last = Some(*whole);
+            last = Some(Whole { body: Bytes::new(), ..*whole });
             if after.is_empty() {
                 break;
             }

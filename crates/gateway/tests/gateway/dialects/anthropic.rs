@@ -10,7 +10,8 @@ use crate::harness::*;
 
 #[tokio::test(start_paused = true)]
 async fn an_openai_client_gets_a_whole_answer_of_anthropics() {
-    let yaml = "providers: { anthropic: { kind: anthropic, base_url: 'http://claude.test/v1' } }\n";
+    // Its name says what it speaks.
+    let yaml = "providers: { anthropic: { base_url: 'http://claude.test/v1' } }\n";
     let world = Setup::new(yaml).env("ANTHROPIC_API_KEY", "sk-ant-real").start();
     let claude = world.upstream("claude");
     claude.script([Answer::json(&message("tool_use")).header("anthropic-ratelimit-tokens-remaining", "9")]);
@@ -54,7 +55,7 @@ async fn an_openai_client_gets_a_whole_answer_of_anthropics() {
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.header("x-pointsman-provider"), Some("anthropic"));
     assert_eq!(reply.header("anthropic-ratelimit-tokens-remaining"), Some("9"));
-    assert_eq!(reply.header("x-pointsman-dropped"), None);
+    assert_eq!(reply.header("x-pointsman-dropped"), Some("openai-beta"));
 
     let record = world.record().await;
     assert_eq!((record.outcome, record.status, record.streamed), (Outcome::Success, 200, false));
@@ -135,6 +136,8 @@ async fn an_anthropic_client_gets_a_whole_answer_of_openais() {
     for name in ["x-api-key", "anthropic-version", "anthropic-beta"] {
         assert_eq!(received.header(name), None, "{name}");
     }
+    let dropped = reply.header("x-pointsman-dropped").unwrap_or_default();
+    assert!(dropped.split(',').any(|name| name == "anthropic-beta"), "{dropped}");
     assert_eq!(gpt.violations(), [""; 0]);
     let body = received.json();
     assert_eq!(body["model"], "g");

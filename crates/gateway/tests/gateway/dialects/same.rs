@@ -35,6 +35,34 @@ async fn a_request_and_its_answer_stay_what_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_clients_version_goes_to_its_own_vendor_and_configured_ones_before_it() {
+    let yaml = "providers:\n  claude: { kind: anthropic, base_url: 'http://claude.test/v1' }\n  \
+                fixed: { kind: anthropic, base_url: 'http://claude.test/v1', headers: { anthropic-version: v0 } }\n";
+    let world = start(yaml);
+    let claude = world.upstream("claude");
+    claude.otherwise(|_| Answer::json(&message("end_turn")));
+    let newer = [("anthropic-version", "2026-10-21"), ("anthropic-beta", "a,b")];
+    for (model, sent, version) in [
+        ("claude/c", &newer[..], "2026-10-21"),
+        ("claude/c", &newer[..0], "2023-06-01"),
+        ("fixed/c", &newer[..], "v0"),
+    ] {
+        let request = ask("/v1/messages", &messages(model));
+        let request = sent.iter().fold(request, |request, (name, value)| with(request, name, value));
+        let reply = world.send(request).await;
+        assert_eq!((reply.status, reply.header("x-pointsman-dropped")), (200, None), "{:?}", reply.body);
+        let received = claude.received().pop().unwrap();
+        assert_eq!(received.header_all("anthropic-version"), [version], "{model}");
+        assert_eq!(received.header("anthropic-beta"), sent.get(1).map(|(_, value)| *value));
+    }
+    // For a client of another dialect it is the version that its requests are written in.
+    let chat = json!({"model": "claude/c", "messages": [{"role": "user", "content": "hi"}]});
+    let reply = world.send(with(ask("/v1/chat/completions", &chat), "anthropic-version", "2026-10-21")).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(claude.received().pop().unwrap().header_all("anthropic-version"), ["2023-06-01"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_stays_what_it_is_however_it_is_cut() {
     let bytes = [&b": hello\r\n\r\n"[..], &message_events().concat()].concat();
     for size in [1, 7, 64, 100_000] {

@@ -29,7 +29,14 @@ async fn anthropics_clients_ask_with_their_header() {
     assert_eq!((none.status, &none.json()["error"]["type"]), (404, &json!("not_found_error")));
     let wrong = world.send(list("/v1/models?limit=0")).await;
     assert_eq!((wrong.status, &wrong.json()["type"]), (400, &json!("error")));
-    // Without the header it is OpenAI's.
+    // The place of the key says it as well, but only where nothing says otherwise.
+    let keyed = with(get("/v1/models"), "x-api-key", "any");
+    assert_eq!(world.send(keyed).await.json()["data"][0]["type"], "model");
+    for other in [("authorization", "Bearer any"), ("x-goog-api-key", "any"), ("api-key", "any")] {
+        let both = with(with(get("/v1/models"), "x-api-key", "any"), other.0, other.1);
+        assert_eq!(world.send(both).await.json()["object"], "list", "{}", other.0);
+    }
+    // Without any of it, it is OpenAI's.
     assert_eq!(world.send(get("/v1/models")).await.json()["object"], "list");
 }
 

@@ -8,9 +8,12 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method};
 use pointsman_config::{Provider, Snapshot};
-use pointsman_core::{Cost, Operation, Usage};
-use pointsman_providers::{Mode, vendor};
+use pointsman_core::{Cost, Dialect, Operation, Usage};
+use pointsman_providers::{Call, Mode, vendor};
 use pointsman_transport::fetch::{Fetch, FetchError};
+use pointsman_wire::convert::{Called, codec};
+use pointsman_wire::json::Document;
+use pointsman_wire::neutral::Target;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -27,10 +30,11 @@ const REDACTED: &str = "[key]";
 /// Shorter values of configured headers are not taken for secrets.
 const MIN_SECRET_BYTES: usize = 8;
 const INTRODUCTION: &str = "
-Each provider was asked for its models, and for one token where a key could be out of money
-(POST /chat/completions, max_tokens 1):
+Each provider was asked for its models, and for one token where a key could be out of money:
 
 ";
+/// The fewest tokens that OpenAI's Responses API takes as a limit.
+const LEAST_OF_RESPONSES: u64 = 16;
 /// The test prompt is one word; vendors add a few tokens of their own.
 const PROMPT_TOKENS: u64 = 10;
 
@@ -41,6 +45,15 @@ struct Checked {
     verdict: Verdict,
     sent: String,
     detail: String,
+}
+
+/// A chat that is all but free.
+struct Question {
+    /// Below the provider's base URL.
+    path: String,
+    body: Bytes,
+    /// How many it may cost, as it is shown.
+    tokens: String,
 }
 
 /// One key of a provider, or none where it needs none.
@@ -102,24 +115,47 @@ fn cheapest_model(snapshot: &Snapshot, provider: &Provider) -> Option<String> {
 impl Probe<'_> {
     async fn run(&self) -> Checked {
         let start = Instant::now();
-        let list = self.fetch(Method::GET, "/models", Bytes::new(), LIMIT);
-        let (verdict, detail) = list.await;
-        let mut checked = self.checked("GET /models".to_owned(), verdict, detail);
+        let list = self.provider.protocol().list_path();
+        let (verdict, detail) = self.fetch(Method::GET, list, Bytes::new(), LIMIT).await;
+        let mut checked = self.checked(format!("GET {list}"), verdict, detail);
         // A server without a list of models may still answer.
         let go_on = matches!(checked.verdict, Verdict::Ok | Verdict::Failed);
-        if let Some(model) = self.model.as_ref().filter(|_| go_on) {
-            let body = json!({
-                "model": model,
-                "messages": [{ "role": "user", "content": "Hi" }],
-                "max_tokens": 1,
-            });
-            let path = Operation::Chat.openai_path();
+        let question = self.model.as_ref().filter(|_| go_on).and_then(|model| self.question(model));
+        if let Some(Question { path, body, tokens }) = question {
             let left = LIMIT.saturating_sub(start.elapsed());
-            (checked.verdict, checked.detail) =
-                self.fetch(Method::POST, path, body.to_string().into(), left).await;
-            checked.sent = format!("{}, then 1 token of {model}", checked.sent);
+            (checked.verdict, checked.detail) = self.fetch(Method::POST, &path, body, left).await;
+            let (sent, model) = (checked.sent, self.model.as_deref().unwrap_or_default());
+            checked.sent = format!("{sent}, then {tokens} of {model}");
         }
         checked
+    }
+
+    /// The cheapest chat there is, in the provider's own dialect. `None`: it cannot be asked for one.
+    fn question(&self, model: &str) -> Option<Question> {
+        let dialects = &self.provider.dialects;
+        let chats = dialects.contains(&Dialect::OpenAiChat);
+        let dialect = if chats { Dialect::OpenAiChat } else { *dialects.first()? };
+        let (limit, tokens) = match dialect {
+            Dialect::OpenAiResponses => (LEAST_OF_RESPONSES, format!("up to {LEAST_OF_RESPONSES} tokens")),
+            _ => (1, "1 token".to_owned()),
+        };
+        let (operation, api_version) = (Operation::Chat, self.provider.api_version.as_deref());
+        let call = Call { dialect, operation, model, streamed: false, api_version };
+        let path = self.provider.protocol().path(&call)?.into_owned();
+        let body = json!({
+            "model": model,
+            "messages": [{ "role": "user", "content": "Hi" }],
+            "max_tokens": limit,
+        });
+        let body = body.to_string();
+        if chats {
+            return Some(Question { path, body: body.into(), tokens });
+        }
+        let document = Document::read(body.as_bytes()).ok()?;
+        let request = codec(Dialect::OpenAiChat)?.decode_request(&document, Called::default()).ok()?;
+        let target = Target::new(dialect, &self.provider.name, model);
+        let body = codec(dialect)?.encode_request(&request, &target).ok()?.body.into();
+        Some(Question { path, body, tokens })
     }
 
     async fn fetch(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> (Verdict, String) {
@@ -138,7 +174,8 @@ impl Probe<'_> {
     }
 
     fn headers(&self) -> HeaderMap {
-        let mut headers: HeaderMap = self.provider.headers.iter().cloned().collect();
+        let mut headers = HeaderMap::new();
+        self.provider.add_headers(&mut headers);
         if let Some(key) = self.key {
             headers.insert(self.provider.auth_header.clone(), key.clone());
         }

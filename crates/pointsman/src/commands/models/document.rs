@@ -37,7 +37,7 @@ fn model(row: &Row) -> Value {
         "output_modalities": names(|entry| entry.output_modalities().collect()),
         "capabilities": names(|entry| entry.capabilities.names().collect()),
         "deprecated": entry.and_then(|entry| entry.deprecated),
-        "usd_per_million_tokens": row.price.as_ref().map(tokens),
+        "usd_per_million_tokens": row.price.as_ref().filter(|price| price.prices_tokens()).map(tokens),
         "usd_per_piece": row.price.as_ref().map(|price| pieces(price.units())),
     })
 }

@@ -53,6 +53,8 @@ const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 const OBJECTS: &str = "objects.db";
 /// The file of kept answers, in the data folder.
 const RESPONSES: &str = "responses.db";
+/// How often the system's wall time is compared with ours.
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// Held as long as the process runs.
 const LOCK: &str = "pointsman.lock";
 
@@ -71,7 +73,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let trusting =
         tls::client_config().map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
-    let world = World::open(args, upstreams(TcpConnect::new(trusting.clone()), clock), metrics.clone())?;
+    let world = World::open(args, upstreams(TcpConnect::new(trusting), clock), metrics.clone())?;
     let settings = world.current().load().settings.clone();
     start_logging(&settings)?;
     world.warn();
@@ -101,7 +103,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     gateway.keep_objects(Arc::new(SqliteObjects::open(data_dir.join(OBJECTS))?));
     let responses = SqliteResponses::open(data_dir.join(RESPONSES), settings.data.responses)?;
     gateway.keep_responses(Arc::new(responses), settings.data.keep_responses);
-    gateway.fetch_media(Fetcher::new(trusting, Arc::new(SystemNetwork)));
+    gateway.fetch_media(fetcher(&settings)?);
     let mut servers = JoinSet::new();
     let options = ServeOptions {
         connections: Arc::new(Semaphore::new(settings.server.max_connections)),
@@ -118,6 +120,7 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
     if let Some(acme) = world.encryption().acme() {
         servers.spawn(acme.clone().run(drain.clone()));
     }
+    servers.spawn(keep_time(clock, drain.clone()));
     let watched =
         Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, tail: &tail, clock };
     let admin = admin::start(admin_listener, &watched)?;
@@ -158,6 +161,28 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         }
     };
     tokio::task::spawn_blocking(written).await.map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Follows the system's wall time, which is set after the start where a machine has no clock of its own, and which
+/// goes on while one sleeps.
+async fn keep_time(clock: Clock, drain: Drain) {
+    let mut every = tokio::time::interval(CLOCK_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = drain.wait() => return,
+            _ = every.tick() => if let Some(by_us) = clock.resync() {
+                tracing::warn!(by_ms = by_us / 1_000, "the system's time was set: records and certificates go by it from now on");
+            }
+        }
+    }
+}
+
+/// What gets the media that clients name by address, the way that `upstreams` say as of now.
+fn fetcher(settings: &Settings) -> Result<Fetcher, Failure> {
+    let tls = tls::client_config_trusting(&settings.egress.trust)
+        .map_err(|error| Failure::new(format!("cannot set up TLS: {error}")))?;
+    Ok(Fetcher::new(tls, Arc::new(SystemNetwork)).with_proxies(settings.egress.proxies.clone()))
 }
 
 /// Two servers on one folder would lose each other's records. The lock goes with the process.

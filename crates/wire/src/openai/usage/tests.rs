@@ -24,6 +24,37 @@ fn names_of_the_responses_api_and_of_anthropic() {
 }
 
 #[test]
+fn time_is_counted_where_it_is_told_instead_of_tokens() {
+    let heard = |text: &str| usage(text).map(|usage| (usage.detail.heard_ms, usage.total()));
+    for (seconds, millis) in
+        [("9", 9_000), ("8.47", 8_470), ("\"8.4705\"", 8_471), ("0.0004999", 0), ("12.9999", 13_000)]
+    {
+        let told = (millis > 0).then_some((millis, 0));
+        assert_eq!(heard(&format!(r#"{{"type":"duration","seconds":{seconds}}}"#)), told, "{seconds}");
+    }
+    for nonsense in ["-1", "1e3", "\"\"", "\"1.\"", "\"x\"", "null", "{}", "99999999999999999999", "2678401"]
+    {
+        assert_eq!(heard(&format!(r#"{{"seconds":{nonsense},"type":"duration"}}"#)), None, "{nonsense}");
+    }
+    assert_eq!(heard(r#"{"seconds":9}"#), None, "somebody's own word");
+    assert_eq!(heard(r#"{"type":"tokens","seconds":9,"input_tokens":4}"#), Some((0, 4)));
+}
+
+#[test]
+fn pictures_and_cached_sounds_are_parts() {
+    let text = r#"{"input_tokens":50,"output_tokens":4200,"total_tokens":4250,
+        "input_tokens_details":{"text_tokens":10,"image_tokens":40},
+        "output_tokens_details":{"image_tokens":4160,"text_tokens":40}}"#;
+    let found = usage(text).unwrap();
+    assert_eq!((found.detail.input_image, found.detail.output_image), (40, 4160));
+    let text = r#"{"prompt_tokens":5,"completion_tokens":7,"prompt_tokens_details":{"image_tokens":9,
+        "cached_tokens":3,"cached_tokens_details":{"audio_tokens":8}},
+        "completion_tokens_details":{"image_tokens":8}}"#;
+    let detail = usage(text).unwrap().detail;
+    assert_eq!((detail.input_image, detail.output_image, detail.cached_audio), (5, 7, 3));
+}
+
+#[test]
 fn a_zero_under_one_name_does_not_undo_another() {
     let text = r#"{"prompt_tokens":10,"completion_tokens":0,"prompt_cache_hit_tokens":8,
         "prompt_tokens_details":{"cached_tokens":0}}"#;
