@@ -169,11 +169,26 @@ impl Upstream {
     ///
     /// # Errors
     /// Where there is no connection, or it breaks before the head is complete.
-    pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, SendError> {
+    pub fn send(
+        &self,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, SendError>> + Send {
+        self.send_within(request, self.connect_timeout)
+    }
+
+    /// The same with a limit of its own for a new connection.
+    ///
+    /// # Errors
+    /// Where there is no connection, or it breaks before the head is complete.
+    pub async fn send_within(
+        &self,
+        mut request: Request<RequestBody>,
+        connect: Duration,
+    ) -> Result<Response<UpstreamBody>, SendError> {
         let mut conn = match self.pool.take() {
             Some(conn) => conn,
             // Opening a connection is rare: its future is boxed so that the common path stays small.
-            None => match Box::pin(self.begin(request)).await? {
+            None => match Box::pin(self.begin(request, connect)).await? {
                 Begun::Own(own) => {
                     let conn;
                     (conn, request) = *own;
@@ -194,7 +209,7 @@ impl Upstream {
     /// # Errors
     /// Where there is no connection, or it breaks before the head is complete.
     pub async fn upgrade(&self, request: Request<RequestBody>) -> Result<Upgraded, SendError> {
-        let mut conn = self.open().await?;
+        let mut conn = self.open(self.connect_timeout).await?;
         let Answered { head, .. } = conn.exchange(request).await?;
         if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Upgraded::Switched(head.response, conn.into_io()));
@@ -210,10 +225,10 @@ impl Upstream {
     }
 
     /// A connection of HTTP/1.1.
-    async fn open(&self) -> Result<Conn, SendError> {
-        let io = timeout(self.connect_timeout, self.connector.connect(&self.origin))
+    async fn open(&self, limit: Duration) -> Result<Conn, SendError> {
+        let io = timeout(limit, self.connector.connect(&self.origin))
             .await
-            .map_err(|_| ConnectError::Timeout(self.connect_timeout))??;
+            .map_err(|_| ConnectError::Timeout(limit))??;
         Ok(Conn::new(io))
     }
 }

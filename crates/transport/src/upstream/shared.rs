@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::sync::Mutex;
@@ -56,11 +57,15 @@ impl Shared {
 
 impl Upstream {
     /// Opens a connection for `request`, or sends it on one that others use as well.
-    pub(super) async fn begin(&self, mut request: Request<RequestBody>) -> Result<Begun, SendError> {
-        let Some(shared) = &self.shared else { return Ok(own(self.open().await?, request)) };
+    pub(super) async fn begin(
+        &self,
+        mut request: Request<RequestBody>,
+        limit: Duration,
+    ) -> Result<Begun, SendError> {
+        let Some(shared) = &self.shared else { return Ok(own(self.open(limit).await?, request)) };
         let mut refused = None;
         loop {
-            let claimed = match self.place(shared, refused.as_ref()).await? {
+            let claimed = match self.place(shared, refused.as_ref(), limit).await? {
                 Place::Own(conn) => return Ok(own(conn, request)),
                 Place::Shared(claimed) => claimed,
             };
@@ -76,13 +81,16 @@ impl Upstream {
         }
     }
 
-    async fn place(&self, shared: &Shared, avoid: Option<&Avoid>) -> Result<Place, ConnectError> {
+    async fn place(
+        &self,
+        shared: &Shared,
+        avoid: Option<&Avoid>,
+        limit: Duration,
+    ) -> Result<Place, ConnectError> {
         if let Some(claimed) = shared.sessions.claim(avoid) {
             return Ok(Place::Shared(claimed));
         }
-        timeout(self.connect_timeout, self.open_either(shared, avoid))
-            .await
-            .map_err(|_| ConnectError::Timeout(self.connect_timeout))?
+        timeout(limit, self.open_either(shared, avoid)).await.map_err(|_| ConnectError::Timeout(limit))?
     }
 
     async fn open_either(&self, shared: &Shared, avoid: Option<&Avoid>) -> Result<Place, ConnectError> {

@@ -101,6 +101,33 @@ async fn sweeping_closes_idle_connections_and_forgets_unused_upstreams() {
     assert_eq!(registry.known.lock().unwrap().len(), 0);
 }
 
+/// Never gets anywhere.
+struct Stuck;
+
+impl Connect for Stuck {
+    fn connect<'a>(&'a self, _origin: &'a Origin) -> Connecting<'a> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_have_a_limit_of_its_own_for_the_connection() {
+    for http2 in [UpstreamHttp2::Never, UpstreamHttp2::PriorKnowledge] {
+        let base_url = "http://engine.test/v1".to_owned();
+        let config = UpstreamConfig { base_url, connect_timeout: Duration::from_secs(5), http2 };
+        let upstream = Upstreams::new(Arc::new(Stuck)).get(&config).unwrap();
+        let request = || Request::post("/v1/x").body(RequestBody::from(Bytes::new())).unwrap();
+        let started = tokio::time::Instant::now();
+        let own = upstream.send_within(request(), Duration::from_millis(30)).await.unwrap_err();
+        assert_eq!(started.elapsed(), Duration::from_millis(30), "{own}");
+        let usual = upstream.send(request()).await.unwrap_err();
+        assert_eq!(started.elapsed(), Duration::from_millis(5_030), "{usual}");
+        for error in [own, usual] {
+            assert!(matches!(error, SendError::Connect(ConnectError::Timeout(_))), "{error}");
+        }
+    }
+}
+
 /// Answers every connection with these bytes, and echoes what comes behind the request's head.
 struct Scripted(&'static [u8]);
 
