@@ -35,7 +35,7 @@ CAPABILITIES = {
     "v": "supports_vision", "d": "supports_pdf_input", "a": "supports_audio_input",
     "o": "supports_audio_output", "m": "supports_video_input", "r": "supports_reasoning",
     "s": "supports_response_schema", "c": "supports_prompt_caching", "y": "supports_system_messages",
-    "w": "supports_web_search", "u": "supports_computer_use",
+    "w": "supports_web_search", "u": "supports_computer_use", "f": "supports_assistant_prefill",
 }  # fmt: skip
 # Modalities that the source lists instead of a flag.
 INPUTS = {"image": "v", "audio": "a", "video": "m", "pdf": "d", "file": "d"}

@@ -17,4 +17,4 @@ pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Class, Mode, Sugges
 pub use classify::{ErrorInfo, classify, classify_body_error, limits_seen, parse_retry_after, retry_after};
 pub use price::{PriceError, PriceList, Prices, Scale, Tier, Units};
 pub use protocol::{Call, Protocol, fits_path};
-pub use vendors::{AuthStyle, Engine, Quirks, Reasoning, Support, Vendor, engines, vendor, vendors};
+pub use vendors::{AuthStyle, Engine, Prefill, Quirks, Reasoning, Support, Vendor, engines, vendor, vendors};

@@ -52,6 +52,22 @@ pub enum Reasoning {
     Switch,
 }
 
+/// How a model is told to go on from an answer that has begun, the last message of the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Prefill {
+    /// Not at all, or nobody says how.
+    #[default]
+    None,
+    /// It does so by itself where the assistant has the last word.
+    Message,
+    /// `prefix: true` in that message.
+    Prefix,
+    /// `partial: true` in that message.
+    Partial,
+    /// `continue_final_message: true` and `add_generation_prompt: false` in the request.
+    ContinueFinalMessage,
+}
+
 /// In what a vendor differs from its dialect's inventor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quirks {
@@ -105,6 +121,8 @@ pub struct Vendor {
     pub include_usage: bool,
     /// In what it differs from others of its dialect.
     pub quirks: Quirks,
+    /// How those of its models that the catalogue says can do so go on from an answer that has begun.
+    pub prefill: Prefill,
     /// Its names in the catalogue.
     pub catalogue: &'static [&'static str],
     /// A cheap chat model, for `check --live`.
@@ -130,6 +148,8 @@ pub struct Engine {
     pub protocol: Protocol,
     /// Whether `stream_options.include_usage` is accepted.
     pub include_usage: bool,
+    /// How its models go on from an answer that has begun.
+    pub prefill: Prefill,
     /// Where its API is described.
     pub docs: &'static str,
 }

@@ -166,6 +166,12 @@ impl Capabilities {
         self.has('u')
     }
 
+    /// Goes on from an answer that has begun.
+    #[must_use]
+    pub fn assistant_prefill(self) -> bool {
+        self.has('f')
+    }
+
     /// Makes pictures between its words.
     #[must_use]
     pub fn image_output(self) -> bool {
@@ -186,7 +192,7 @@ impl Capabilities {
 }
 
 /// The letters with the names that people read.
-const NAMES: [(char, &str); 13] = [
+const NAMES: [(char, &str); 14] = [
     ('t', "tools"),
     ('p', "parallel_tools"),
     ('v', "vision"),
@@ -199,6 +205,7 @@ const NAMES: [(char, &str); 13] = [
     ('c', "prompt_caching"),
     ('w', "web_search"),
     ('u', "computer_use"),
+    ('f', "assistant_prefill"),
     ('g', "image_output"),
 ];
 

@@ -4,7 +4,7 @@
 //! A row: name, display name, base URL, key variables, where the API is described; then what differs from most.
 
 use super::table::USABLE;
-use super::{AuthStyle, Quirks, Reasoning, Vendor};
+use super::{AuthStyle, Prefill, Quirks, Reasoning, Vendor};
 use crate::protocol::Protocol;
 
 macro_rules! rows {
@@ -66,6 +66,7 @@ pub(super) const VENDORS: &[Vendor] = rows! {
         "https://docs.litellm.ai/docs/providers/codestral" => {
         catalogue: &["codestral"],
         quirks: Quirks { old_max_tokens: true, renames: &[("seed", "random_seed")], ..PLAIN.quirks },
+        prefill: Prefill::Prefix,
     };
     "cognition", "Cognition", "https://api.cognition.ai/v1", ["COGNITION_API_KEY"],
         "https://docs.litellm.ai/docs/providers/cognition" => { catalogue: &["cognition"] };

@@ -5,7 +5,7 @@
 
 use pointsman_core::Dialect;
 
-use super::{AuthStyle, Engine, Quirks, Reasoning, Support, Vendor};
+use super::{AuthStyle, Engine, Prefill, Quirks, Reasoning, Support, Vendor};
 use crate::protocol::Protocol;
 
 /// A row to start from: OpenAI-compatible, bearer key, usage on request.
@@ -20,6 +20,7 @@ pub(super) const USABLE: Vendor = Vendor {
     auth: AuthStyle::Bearer,
     include_usage: true,
     quirks: Quirks::NONE,
+    prefill: Prefill::None,
     catalogue: &[],
     check_model: None,
     support: Support::Usable,
@@ -50,6 +51,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         check_model: Some("claude-haiku-4-5"),
         protocol: Protocol::Anthropic,
         auth: AuthStyle::Header("x-api-key"),
+        prefill: Prefill::Message,
         docs: "https://docs.anthropic.com/en/api/messages",
         ..USABLE
     },
@@ -91,6 +93,7 @@ pub(super) const VENDORS: &[Vendor] = &[
             drops: &["stream_options"],
             ..Quirks::NONE
         },
+        prefill: Prefill::Prefix,
         docs: "https://docs.mistral.ai/api",
         ..USABLE
     },
@@ -488,6 +491,7 @@ pub(super) const ENGINES: &[Engine] = &[
         base_path: "/v1",
         protocol: Protocol::OpenAi,
         include_usage: true,
+        prefill: Prefill::Message,
         docs: "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
     },
     Engine {
@@ -497,6 +501,7 @@ pub(super) const ENGINES: &[Engine] = &[
         base_path: "/v1",
         protocol: Protocol::Ollama,
         include_usage: true,
+        prefill: Prefill::None,
         docs: "https://docs.ollama.com/api",
     },
     Engine {
@@ -506,6 +511,7 @@ pub(super) const ENGINES: &[Engine] = &[
         base_path: "/v1",
         protocol: Protocol::OpenAi,
         include_usage: true,
+        prefill: Prefill::ContinueFinalMessage,
         docs: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
     },
     Engine {
@@ -515,6 +521,7 @@ pub(super) const ENGINES: &[Engine] = &[
         base_path: "/v1",
         protocol: Protocol::OpenAi,
         include_usage: true,
+        prefill: Prefill::None,
         docs: "https://lmstudio.ai/docs/developer/openai-compat",
     },
     Engine {
@@ -524,6 +531,7 @@ pub(super) const ENGINES: &[Engine] = &[
         base_path: "/v1",
         protocol: Protocol::OpenAi,
         include_usage: true,
+        prefill: Prefill::ContinueFinalMessage,
         docs: "https://docs.sglang.ai/basic_usage/openai_api.html",
     },
 ];

@@ -113,3 +113,22 @@ fn engines_have_their_usual_ports() {
         [("llamacpp", 8080), ("ollama", 11434), ("vllm", 8000), ("lmstudio", 1234), ("sglang", 30000)];
     assert_eq!(ports, usual);
 }
+
+/// A way to go on from a begun answer is worth something only where the catalogue says who can.
+#[test]
+fn vendors_that_say_how_an_answer_goes_on_have_models_that_can() {
+    let mut told = Vec::new();
+    for vendor in vendors().iter().filter(|vendor| vendor.prefill != Prefill::None) {
+        let entries = || vendor.catalogue.iter().flat_map(|name| catalogue().of(name));
+        assert!(entries().any(|entry| entry.capabilities.assistant_prefill()), "{}", vendor.name);
+        told.push((vendor.name, vendor.prefill));
+    }
+    for known in [("anthropic", Prefill::Message), ("mistral", Prefill::Prefix)] {
+        assert!(told.contains(&known), "{known:?}");
+    }
+    let can = |provider: &str, model: &str| {
+        catalogue().find(provider, model).map(|entry| entry.capabilities.assistant_prefill())
+    };
+    assert_eq!(can("anthropic", "claude-haiku-4-5"), Some(true));
+    assert_eq!(can("anthropic", "claude-opus-4-6"), Some(false), "refused with 400 since then");
+}
