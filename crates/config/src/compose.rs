@@ -2,13 +2,14 @@
 //! swaps the result in.
 
 mod classes;
+mod deployments;
 mod deprecated;
+mod graphs;
 mod naming;
 mod parts;
 mod pricing;
 mod read;
 
-use std::collections::HashMap;
 use std::mem::discriminant;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -110,9 +111,16 @@ pub fn prepare(
     let mut places = Vec::new();
     let mut used = deprecated::Used::default();
     used.listed(&providers);
-    let about = (&providers[..], &mut used);
-    let routes = naming::routes(&mut check, &mut builder, root.routes.0, &mut places, about);
-    naming::aliases(&mut builder, root.aliases.0, &mut places, &mut used);
+    let mut graphs = graphs::Graphs {
+        check: &mut check,
+        builder: &mut builder,
+        places: &mut places,
+        used: &mut used,
+        providers: &providers,
+        previous,
+    };
+    let routes = graphs.routes(root.routes.0);
+    graphs.aliases(root.aliases.0);
     let resolver = builder.build().map_err(|errors| naming::tell(check.cx, errors, &places, &providers)).ok();
 
     let names: Vec<_> = providers.iter().map(|prepared| &prepared.name).collect();
@@ -123,7 +131,8 @@ pub fn prepare(
 
     let pricing = Pricing::new();
     let providers: Vec<_> = providers.into_iter().filter_map(|prepared| prepared.provider).collect();
-    let deployments = parts::deployments(&resolver, &providers, pricing, previous);
+    let makers = deployments::Makers { resolver: &resolver, providers: &providers, pricing, previous };
+    let (deployments, dynamic) = (makers.listed(), makers.dynamic());
     warnings.extend(used.warnings(&resolver, &providers, &deployments));
     files.extend(encrypted.files);
     files.extend(admin_encrypted.files);
@@ -134,7 +143,8 @@ pub fn prepare(
         providers,
         deployments,
         routes,
-        no_route: Arc::new(RouteOptions::default()),
+        no_route: previous
+            .map_or_else(|| Arc::new(RouteOptions::default()), |previous| Arc::clone(&previous.no_route)),
         tls: encrypted.identity,
         admin_tls: admin_encrypted.identity,
         files,
@@ -144,7 +154,7 @@ pub fn prepare(
         price_version: pricing.version(),
         warnings,
         pricing,
-        dynamic: Mutex::new(HashMap::new()),
+        dynamic: Mutex::new(dynamic),
     })
 }
 

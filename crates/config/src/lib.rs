@@ -26,8 +26,8 @@ pub use compose::{ConfigFile, Input, Override, prepare};
 pub use discover::{EngineFound, VendorFound, discover_env};
 pub use document::{init_text, schema};
 pub use domain::{
-    AccessLog, DataSettings, Deployment, DiscoverySettings, LogFormat, LogSettings, OnDisconnect, Provider,
-    ProviderKind, RouteOptions, ServerSettings, Settings, Timeouts,
+    AccessLog, DataSettings, Deployment, DiscoverySettings, Fallbacks, LogFormat, LogSettings, OnDisconnect,
+    OnInterrupt, Provider, ProviderKind, RouteOptions, ServerSettings, Settings, Slot, Timeouts, ToolDeltas,
 };
 pub use edit::{EditError, NewKey, add_key, remove_key};
 pub use effective::effective;

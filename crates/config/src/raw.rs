@@ -1,21 +1,29 @@
 //! The sections of the file as they are written: syntax checked, meaning not yet. The doc comments
 //! here are the descriptions in the JSON Schema.
 
+mod balance;
 mod exporter;
 mod network;
 mod node;
 mod pass_through;
 mod provider;
 mod quirks;
+mod resilience;
+mod route;
 mod secret;
 mod server;
 
 pub(crate) use exporter::{Batch, Exporter, ExporterKind, Telemetry};
 pub(crate) use network::{CaFile, ProviderHttp2, Proxy, Upstreams};
-pub(crate) use node::{Retry, Route, RouteOptions, number};
+pub(crate) use node::number;
 pub(crate) use pass_through::{KeyRule, Method, PathRule};
-pub(crate) use provider::{DialectWord, Header, Kind, Models, Provider};
+pub(crate) use provider::{DialectWord, Header, Kind, Model, ModelEntry, ModelTimeouts, Models, Provider};
 pub(crate) use quirks::{Extra, Quirks};
+pub(crate) use resilience::{Breaker, Limits, OffOr, Percent, PrefillWord, Probe};
+pub(crate) use route::{
+    Chain, Deltas, Hedge, HedgeAfter, Interrupt, PriorityWord, ReasoningTimeouts, Retry, RetryBudget, Route,
+    RouteOptions, RouteTimeouts,
+};
 pub(crate) use secret::Secret;
 pub(crate) use server::{
     Acme, AuthFailures, Data, Disconnect, Discovery, Domains, Format, Http2, Key, Log, Responses, Server,

@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
-use pointsman_core::{KeyDirectory, ModelRef};
-use pointsman_routing::{DeploymentId, DynamicDeployment, ProviderId, Resolved, Resolver, RouteId};
+use pointsman_core::{KeyDirectory, ModelRef, Rng};
+use pointsman_routing::{
+    Balance, ChainId, DeploymentId, DynamicDeployment, ProviderId, Resolved, Resolver, RouteId,
+};
 use pointsman_transport::egress::Egresses;
 use pointsman_transport::tls::server::ServerIdentity;
+use smallvec::SmallVec;
 
 use crate::compose::Pricing;
 use crate::domain::{Deployment, KeyRules, Provider, RouteOptions, Settings};
 
 /// Deployments of models that no list holds, kept for their next use. Beyond, they are made for each
 /// request anew: names come from callers.
-const MAX_DYNAMIC: usize = 1_024;
+pub(crate) const MAX_DYNAMIC: usize = 1_024;
 
 /// One immutable world of configuration. Its parts are shared between generations.
 pub struct Snapshot {
@@ -103,6 +106,25 @@ impl Snapshot {
         }
     }
 
+    /// The deployment with exactly this key, if it is there.
+    pub(crate) fn deployment_at(&self, key: &ModelRef) -> Option<Arc<Deployment>> {
+        match self.resolver.resolve_exactly(&key.to_string()).ok()? {
+            Resolved::Known(known) => {
+                self.deployment(known.deployment()?).filter(|found| found.key == *key).cloned()
+            }
+            Resolved::Dynamic(_) => {
+                self.dynamic.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+            }
+        }
+    }
+
+    /// The deployments of a chain, ordered as those of a route are.
+    #[must_use]
+    pub fn chain(&self, id: ChainId, rng: &mut Rng, balance: &dyn Balance) -> SmallVec<[Arc<Deployment>; 2]> {
+        let candidates = self.resolver.chain(id, rng, balance);
+        candidates.iter().filter_map(|candidate| self.deployment(candidate.deployment).cloned()).collect()
+    }
+
     /// The deployment of a model that no list holds. The first thousand are kept.
     #[must_use]
     pub fn dynamic(&self, wanted: DynamicDeployment<'_>) -> Option<Arc<Deployment>> {
@@ -114,10 +136,12 @@ impl Snapshot {
         }
         let mut deployment = self.pricing.deployment(key.clone(), provider, &mut BytesMut::new());
         deployment.listed = deployment.mode.is_some();
-        let deployment = Arc::new(deployment);
-        if dynamic.len() < MAX_DYNAMIC {
-            dynamic.insert(key, Arc::clone(&deployment));
+        if dynamic.len() >= MAX_DYNAMIC {
+            deployment.health = Arc::clone(&provider.others);
+            return Some(Arc::new(deployment));
         }
+        let deployment = Arc::new(deployment);
+        dynamic.insert(key, Arc::clone(&deployment));
         Some(deployment)
     }
 

@@ -1,5 +1,6 @@
 //! The whole path, from text to snapshot.
 
+mod balance;
 mod classes;
 mod deprecated;
 mod dialects;
@@ -8,6 +9,7 @@ mod errors;
 mod exporters;
 mod files;
 mod reload;
+mod resilience;
 mod tls;
 mod vendors;
 mod world;
@@ -85,7 +87,7 @@ impl World {
 fn candidates(snapshot: &Snapshot, name: &str) -> Vec<String> {
     match snapshot.resolver.resolve(name) {
         Ok(Resolved::Known(known)) => {
-            let plan = known.plan(&mut Rng::new(1));
+            let plan = known.plan(&mut Rng::new(1), &());
             let ids = plan.candidates.iter().map(|candidate| candidate.deployment);
             ids.map(|id| snapshot.deployment(id).unwrap().name.to_string()).collect()
         }

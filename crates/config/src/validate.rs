@@ -6,6 +6,7 @@ mod keys;
 mod pass_through;
 mod providers;
 mod quirks;
+mod resilience;
 mod routes;
 mod secrets;
 mod settings;

@@ -1,10 +1,13 @@
 //! Collects names and graphs, then compiles them. All errors are reported together.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use pointsman_core::ModelRef;
 use smallvec::SmallVec;
 
+#[cfg(test)]
+mod balance_tests;
 mod compile;
 #[cfg(test)]
 mod tests;
@@ -12,7 +15,7 @@ mod tests;
 use crate::closest::Closest;
 use crate::error::{BuildError, BuildErrorKind};
 use crate::resolver::{Enable, Listed, Names, Resolver, Target};
-use crate::spec::{DeploymentId, NodeSpec, Place, ProviderId, RouteId};
+use crate::spec::{ChainId, DeploymentId, Node, NodeSpec, Place, ProviderId, RouteId};
 use crate::spelling::{Spelling, Spellings};
 
 /// Collects what a [`Resolver`] is made of. Providers come first, then deployments; routes and
@@ -25,6 +28,7 @@ pub struct Builder {
     /// `provider/model` of every deployment.
     full_names: Names<DeploymentId>,
     routes: Vec<(Arc<str>, NodeSpec)>,
+    chains: Vec<(Arc<str>, NodeSpec)>,
     aliases: Vec<Alias>,
     /// Names of routes and aliases.
     taken: Names<Named>,
@@ -56,6 +60,7 @@ impl Default for Builder {
             deployments: Vec::new(),
             full_names: Names::default(),
             routes: Vec::new(),
+            chains: Vec::new(),
             aliases: Vec::new(),
             taken: Names::default(),
             errors: Vec::new(),
@@ -103,6 +108,14 @@ impl Builder {
         let name: Arc<str> = name.into();
         self.take(&name, place, Named::Route(id));
         self.routes.push((name, node));
+        id
+    }
+
+    /// Adds candidates besides those of a route, for one cause; ids count up from 0. `name` is no name that
+    /// requests know: it tells `balance` nodes apart.
+    pub fn chain(&mut self, name: &str, node: NodeSpec) -> ChainId {
+        let id = ChainId(index(self.chains.len()));
+        self.chains.push((name.into(), node));
         id
     }
 
@@ -167,7 +180,13 @@ impl Builder {
     }
 
     /// The finished table: full names win over routes and aliases, these over short names.
-    fn finish(self, routes: Vec<crate::resolver::Route>, aliases: &[Option<Target>]) -> Resolver {
+    fn finish(
+        self,
+        routes: Vec<crate::resolver::Route>,
+        chains: Vec<Node>,
+        balances: u32,
+        aliases: &[Option<Target>],
+    ) -> Resolver {
         let short = self.short_names();
         let mut names = Names::default();
         names.reserve(self.full_names.len() + short.len() + self.taken.len());
@@ -209,6 +228,8 @@ impl Builder {
             open_ended: self.open_ended,
             deployments: self.deployments,
             routes,
+            chains,
+            turns: (0..balances).map(|_| AtomicU64::new(0)).collect(),
             aliases: self.aliases.into_iter().map(|alias| alias.name).collect(),
             ambiguous,
             answers_any_name: self.answers_any_name,

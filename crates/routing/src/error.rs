@@ -85,7 +85,7 @@ pub enum BuildErrorKind {
         /// The names on the way; the first is also the last.
         path: Vec<Arc<str>>,
     },
-    /// `first` or `split` without elements.
+    /// `first`, `split` or `balance` without elements.
     #[error("`{0}` needs at least one element")]
     Empty(&'static str),
     /// A weight of zero.

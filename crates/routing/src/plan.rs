@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use pointsman_core::Rng;
+use pointsman_resilience::Strategy;
 use smallvec::SmallVec;
 
+use crate::balance::Balance;
 use crate::resolver::Resolver;
-use crate::spec::{Branch, DeploymentId, Node, RouteId};
+use crate::spec::{BalanceNode, Branch, DeploymentId, Node, RouteId};
 
 /// Ordered candidates, with the reason for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub enum Reason {
         /// The sum of all shares.
         of: u64,
     },
+    /// The best by this measure.
+    Balanced(Strategy),
     /// Follows where the ones before fail.
     Fallback,
 }
@@ -57,6 +61,7 @@ impl Reason {
             Self::Named => "named",
             Self::First => "first",
             Self::Drawn { .. } => "drawn",
+            Self::Balanced(_) => "balanced",
             Self::Fallback => "fallback",
         }
     }
@@ -66,6 +71,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Drawn { weight, of } => write!(f, "drawn ({weight} of {of})"),
+            Self::Balanced(strategy) => write!(f, "balanced ({})", strategy.as_str()),
             other => f.write_str(other.as_str()),
         }
     }
@@ -75,6 +81,7 @@ impl fmt::Display for Reason {
 pub(crate) struct Walk<'a> {
     pub(crate) resolver: &'a Resolver,
     pub(crate) rng: &'a mut Rng,
+    pub(crate) balance: &'a dyn Balance,
     pub(crate) candidates: SmallVec<[Candidate; 2]>,
 }
 
@@ -94,6 +101,7 @@ impl Walk<'_> {
                 }
             }
             Node::Split { branches, total } => self.split(branches, *total, reason),
+            Node::Balance(node) => self.balance(node, reason),
         }
     }
 
@@ -117,6 +125,23 @@ impl Walk<'_> {
             if position != drawn {
                 self.visit(&branch.to, Reason::Fallback);
             }
+        }
+    }
+
+    fn balance(&mut self, node: &BalanceNode, reason: Reason) {
+        let leaves = node.branches.iter().map(|branch| self.resolver.first_leaf(&branch.to));
+        // No list of a compiled graph is empty, so that every branch has a leaf.
+        let Some(leaves) = leaves.collect::<Option<SmallVec<[DeploymentId; 8]>>>() else { return };
+        let order = self.balance.order(node, &leaves, self.rng);
+        let mut reason = match reason {
+            Reason::Fallback => Reason::Fallback,
+            _ => Reason::Balanced(node.strategy),
+        };
+        let left_out = (0..node.branches.len()).filter(|position| !order.contains(position));
+        for branch in order.iter().copied().chain(left_out).filter_map(|position| node.branches.get(position))
+        {
+            self.visit(&branch.to, reason);
+            reason = Reason::Fallback;
         }
     }
 

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use pointsman_core::{ModelRef, Rng};
 use smallvec::{SmallVec, smallvec};
 
+use crate::balance::Balance;
 use crate::closest::{Closest, truncate};
 use crate::error::ResolveError;
 use crate::plan::{Candidate, Plan, Reason, Walk};
-use crate::spec::{DeploymentId, Node, ProviderId, RouteId};
+use crate::spec::{BalanceId, ChainId, DeploymentId, Node, ProviderId, RouteId};
 use crate::spelling::{Meant, Spellings};
 use crate::suffix::{self, KNOWN_SUFFIXES};
 
@@ -35,6 +37,9 @@ pub struct Resolver {
     pub(crate) open_ended: Vec<bool>,
     pub(crate) deployments: Vec<Listed>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) chains: Vec<Node>,
+    /// One for each `balance` node.
+    pub(crate) turns: Box<[AtomicU64]>,
     pub(crate) aliases: Vec<Arc<str>>,
     pub(crate) ambiguous: Vec<SmallVec<[DeploymentId; 4]>>,
     pub(crate) answers_any_name: Option<ProviderId>,
@@ -225,6 +230,36 @@ impl Resolver {
         ResolveError::Unknown { name, closest, enable: None }
     }
 
+    /// The candidates of a chain, ordered as those of a route are.
+    #[must_use]
+    pub fn chain(&self, id: ChainId, rng: &mut Rng, balance: &dyn Balance) -> SmallVec<[Candidate; 2]> {
+        let mut walk = Walk { resolver: self, rng, balance, candidates: SmallVec::new() };
+        if let Some(node) = self.chains.get(id.index()) {
+            walk.visit(node, Reason::Fallback);
+        }
+        walk.candidates
+    }
+
+    /// Whose turn it is in a `balance` node: counts up with every plan that asks.
+    #[must_use]
+    pub fn turn(&self, id: BalanceId) -> Option<&AtomicU64> {
+        self.turns.get(id.index())
+    }
+
+    /// What a node asks first, as far as that is known without drawing: the heaviest branch of `split`, the
+    /// first one written of `balance`.
+    pub(crate) fn first_leaf<'n>(&'n self, mut node: &'n Node) -> Option<DeploymentId> {
+        loop {
+            node = match node {
+                Node::Model(id) => return Some(*id),
+                Node::Route(id) => self.route_node(*id)?,
+                Node::First(nodes) => nodes.first()?,
+                Node::Split { branches, .. } => &branches.first()?.to,
+                Node::Balance(node) => &node.branches.first()?.to,
+            };
+        }
+    }
+
     pub(crate) fn route_node(&self, id: RouteId) -> Option<&Node> {
         self.routes.get(id.index()).map(|route| &route.node)
     }
@@ -297,10 +332,10 @@ impl<'a> Known<'a> {
         found.unwrap_or(self.name)
     }
 
-    /// The ordered candidates. Draws come from `rng`, so that a request's plan replays exactly.
-    /// Allocates nothing for a single deployment.
+    /// The ordered candidates. Draws come from `rng`, so that a request's plan replays exactly, and the orders of
+    /// `balance` nodes from `balance`; `&()` keeps them as written. Allocates nothing for a single deployment.
     #[must_use]
-    pub fn plan(&self, rng: &mut Rng) -> Plan {
+    pub fn plan(&self, rng: &mut Rng, balance: &dyn Balance) -> Plan {
         let name = Arc::clone(self.name);
         match self.target {
             KnownTarget::Deployment(deployment) => Plan {
@@ -310,7 +345,7 @@ impl<'a> Known<'a> {
                 candidates: smallvec![Candidate { deployment, reason: Reason::Named }],
             },
             KnownTarget::Route(id) => {
-                let mut walk = Walk { resolver: self.resolver, rng, candidates: SmallVec::new() };
+                let mut walk = Walk { resolver: self.resolver, rng, balance, candidates: SmallVec::new() };
                 let route = self.resolver.routes.get(id.index());
                 if let Some(route) = route {
                     walk.visit(&route.node, Reason::First);

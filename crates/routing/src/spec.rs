@@ -1,5 +1,9 @@
 //! The routing graph: as written ([`NodeSpec`], names and places) and as compiled ([`Node`], ids).
 
+use std::sync::Arc;
+
+use pointsman_resilience::{AffinityPolicy, Strategy};
+
 /// Where something was written: an index that the configuration hands in and gets back in errors.
 pub type Place = u32;
 
@@ -31,6 +35,14 @@ index! {
     /// Index into the snapshot's routes.
     RouteId
 }
+index! {
+    /// Counts the `balance` nodes of a resolver, from 0.
+    BalanceId
+}
+index! {
+    /// Counts the chains of a resolver, from 0: candidates besides a route's own, for one cause.
+    ChainId
+}
 
 /// A node as written, with its place for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +66,8 @@ pub enum NodeKind {
     First(Vec<NodeSpec>),
     /// `split:` one drawn by weight; the others follow as fallbacks, heaviest first.
     Split(Vec<BranchSpec>),
+    /// `balance:` the best one by what is known of them now; the others follow as fallbacks, best first.
+    Balance(BalanceSpec),
 }
 
 /// A branch of `split` as written.
@@ -64,6 +78,30 @@ pub struct BranchSpec {
     /// Where the weight was written.
     pub place: Place,
     /// Where the share goes.
+    pub to: NodeSpec,
+}
+
+/// `balance` as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceSpec {
+    /// What "best" means.
+    pub strategy: Strategy,
+    /// What stays where it was.
+    pub affinity: Option<AffinityPolicy>,
+    /// What there is to choose from.
+    pub branches: Vec<BalanceBranchSpec>,
+}
+
+/// A branch of `balance` as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceBranchSpec {
+    /// How much it can take, compared with the others; at least 1.
+    pub weight: u32,
+    /// Where the weight was written.
+    pub place: Place,
+    /// Its tier: lower ones first.
+    pub priority: u32,
+    /// Where requests go.
     pub to: NodeSpec,
 }
 
@@ -83,6 +121,8 @@ pub enum Node {
         /// The sum of the weights.
         total: u64,
     },
+    /// The best one now. Boxed: it is larger than the others, and rarer.
+    Balance(Box<BalanceNode>),
 }
 
 /// A compiled branch of `split`.
@@ -91,5 +131,32 @@ pub struct Branch {
     /// Its share of the total.
     pub weight: u32,
     /// Where the share goes.
+    pub to: Node,
+}
+
+/// A compiled `balance`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceNode {
+    /// Its number in the resolver.
+    pub id: BalanceId,
+    /// Its route's name, with `#2` and so on for further ones of that route. Unlike its number it is the same
+    /// after a reload.
+    pub name: Arc<str>,
+    /// What "best" means.
+    pub strategy: Strategy,
+    /// What stays where it was.
+    pub affinity: Option<AffinityPolicy>,
+    /// In the order of writing.
+    pub branches: Box<[BalanceBranch]>,
+}
+
+/// A compiled branch of `balance`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceBranch {
+    /// How much it can take, compared with the others.
+    pub weight: u32,
+    /// Its tier: lower ones first.
+    pub priority: u32,
+    /// Where requests go.
     pub to: Node,
 }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pointsman_core::{Dialect, Price};
 use pointsman_providers::catalogue::{CatalogueEntry, Class, Mode, date};
 use pointsman_providers::{PriceList, catalogue, vendor};
-use pointsman_routing::{NodeKind, NodeSpec};
+use pointsman_routing::{BalanceBranchSpec, NodeKind, NodeSpec};
 
 use crate::compose::parts::Prepared;
 use crate::decode::similar;
@@ -43,9 +43,28 @@ pub(super) fn expand(
             }
             NodeKind::Split(branches)
         }
+        NodeKind::Balance(mut balance) => {
+            let branches = std::mem::take(&mut balance.branches);
+            for BalanceBranchSpec { weight, place, priority, to } in branches {
+                let of_class = is_class(&to.kind);
+                let to = expand(check, to, providers, places)?;
+                let nodes = match to.kind {
+                    // What is balanced is its models.
+                    NodeKind::First(nodes) if of_class => nodes,
+                    kind => vec![NodeSpec { place: to.place, kind }],
+                };
+                let branches = nodes.into_iter().map(|to| BalanceBranchSpec { weight, place, priority, to });
+                balance.branches.extend(branches);
+            }
+            NodeKind::Balance(balance)
+        }
         other => other,
     };
     Some(NodeSpec { place, kind })
+}
+
+fn is_class(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Name(name) | NodeKind::Model(name) if name.starts_with(PREFIX))
 }
 
 fn model(place: u32, name: String) -> NodeSpec {

@@ -21,6 +21,9 @@ impl Used {
             NodeKind::Route(_) => {}
             NodeKind::First(nodes) => nodes.iter().for_each(|node| self.route(route, node)),
             NodeKind::Split(branches) => branches.iter().for_each(|branch| self.route(route, &branch.to)),
+            NodeKind::Balance(balance) => {
+                balance.branches.iter().for_each(|branch| self.route(route, &branch.to));
+            }
         }
     }
 

@@ -1,23 +1,16 @@
-//! Hands names to routing: providers with their models, routes, aliases.
+//! Hands names to routing: providers with their models. Routes and aliases are in `graphs.rs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use pointsman_core::Dialect;
 use pointsman_providers::{Mode, Support, Vendor, catalogue, names, vendor, vendors};
-use pointsman_routing::{BuildError, BuildErrorKind, Builder, NodeKind, NodeSpec, Spelling};
+use pointsman_routing::{BuildError, BuildErrorKind, Builder, Spelling};
 
-use crate::compose::classes;
-use crate::compose::deprecated::Used;
 use crate::compose::parts::Prepared;
-use crate::decode::{Context, Named, similar};
-use crate::domain::{Provider, RouteOptions};
-use crate::raw::{self, number};
-use crate::validate::Checker;
-use crate::yaml::{Place, Spanned};
-
-/// Stands in for what could not be read: a provider that no name can mean.
-const NOWHERE: &str = "\0";
+use crate::decode::{Context, similar};
+use crate::domain::Provider;
+use crate::yaml::Place;
 
 /// Providers in the order of their ids, with the models that are listed or known.
 pub(super) fn providers(builder: &mut Builder, prepared: &[Prepared]) {
@@ -74,47 +67,6 @@ fn enabling_variable(name: &str, configured: &HashSet<Arc<str>>) -> Option<Arc<s
     let named = usable.clone().find(|vendor| Some(vendor.name) == first);
     let vendor = named.or_else(|| catalogue().offered_by(name, usable).next())?;
     vendor.env.first().map(|variable| Arc::from(*variable))
-}
-
-/// Routes in the order of their ids. A route that could not be read keeps its name.
-pub(super) fn routes(
-    check: &mut Checker<'_>,
-    builder: &mut Builder,
-    written: Named<raw::Route>,
-    places: &mut Vec<Place>,
-    (providers, used): (&[Prepared], &mut Used),
-) -> Vec<Arc<RouteOptions>> {
-    let mut options = Vec::with_capacity(written.0.len());
-    for (name, raw) in written.0 {
-        let place = number(places, name.place);
-        let node = raw.and_then(|raw| {
-            options.push(check.route(&name.value, raw.options));
-            let node = raw.node.into_spec(places);
-            used.route(&name.value, &node);
-            classes::expand(check, node, providers, places)
-        });
-        let node = node.unwrap_or_else(|| {
-            builder.provider(&Arc::from(NOWHERE), true);
-            NodeSpec { place, kind: NodeKind::Model(format!("{NOWHERE}/{NOWHERE}")) }
-        });
-        builder.route(&name.value, place, node);
-    }
-    options
-}
-
-pub(super) fn aliases(
-    builder: &mut Builder,
-    written: Named<Spanned<String>>,
-    places: &mut Vec<Place>,
-    used: &mut Used,
-) {
-    for (name, target) in written.0 {
-        // An alias without target was told already; its name leads nowhere.
-        let Some(target) = target else { continue };
-        let place = number(places, target.place);
-        used.alias(&name.value, &target.value);
-        builder.alias(&name.value, &target.value, place);
-    }
 }
 
 pub(super) fn tell(cx: &mut Context, errors: Vec<BuildError>, places: &[Place], providers: &[Prepared]) {

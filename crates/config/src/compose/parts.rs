@@ -1,20 +1,18 @@
-//! Providers from all three origins, connected; and the deployments of the resolver.
+//! Providers from all three origins, connected.
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use http::Uri;
 use pointsman_core::{Dialect, Operation};
 use pointsman_providers::{Call, Protocol, simulated, vendors};
-use pointsman_routing::{Resolved, Resolver};
 use pointsman_transport::egress::{Egress, Egresses};
 use pointsman_transport::guard::Reach;
 use pointsman_transport::{Upstream, UpstreamConfig, Upstreams};
 
-use crate::compose::{Input, Pricing};
+use crate::compose::Input;
 use crate::decode::Named;
 use crate::discover::discover_env;
-use crate::domain::{Deployment, Provider, ProviderKind, ProviderSource, Settings};
+use crate::domain::{Provider, ProviderKind, ProviderSource, Settings};
 use crate::raw;
 use crate::snapshot::Snapshot;
 use crate::validate::{Checker, ProviderSpec, Way};
@@ -109,10 +107,14 @@ pub(super) fn connect(
         if let Some(mut spec) = spec {
             prepared.models = std::mem::take(&mut spec.models);
             prepared.provider = upstream(check, &spec, ways).map(|(upstream, targets)| {
-                let provider = provider(spec, upstream, targets);
+                let mut provider = provider(spec, upstream, targets);
                 let before = previous.and_then(|previous| previous.provider_named(&provider.name));
                 match before {
                     Some(before) if before.same(&provider) => Arc::clone(before),
+                    Some(before) if before.same_account(&provider) => {
+                        provider.others = Arc::clone(&before.others);
+                        Arc::new(provider)
+                    }
                     _ => Arc::new(provider),
                 }
             });
@@ -197,34 +199,11 @@ fn provider(spec: ProviderSpec, upstream: Arc<Upstream>, targets: Targets) -> Pr
         headers: spec.headers.into(),
         region: spec.region,
         timeouts: spec.timeouts,
+        rules: spec.rules,
+        others: Arc::default(),
         tags: spec.tags.into(),
         accepts_include_usage: spec.accepts_include_usage,
         local: spec.local,
         open_ended: spec.open_ended,
     }
-}
-
-/// One deployment for each that the resolver knows; those from before where nothing changed.
-pub(super) fn deployments(
-    resolver: &Resolver,
-    providers: &[Arc<Provider>],
-    pricing: Pricing,
-    previous: Option<&Snapshot>,
-) -> Vec<Arc<Deployment>> {
-    let mut names = BytesMut::with_capacity(resolver.deployments().map(|(_, key)| key.model.len() + 2).sum());
-    let all = resolver.deployments().filter_map(|(id, key)| {
-        let provider = providers.get(id.index())?;
-        let before = previous.and_then(|previous| {
-            let name = key.to_string();
-            match previous.resolver.resolve(&name).ok()? {
-                Resolved::Known(known) => previous.deployment(known.deployment()?).cloned(),
-                Resolved::Dynamic(_) => None,
-            }
-        });
-        match before {
-            Some(before) if before.key == *key && Arc::ptr_eq(&before.provider, provider) => Some(before),
-            _ => Some(Arc::new(pricing.deployment(key.clone(), provider, &mut names))),
-        }
-    });
-    all.collect()
 }

@@ -36,6 +36,7 @@ impl Pricing {
         let vendor = provider.vendor.and_then(vendor);
         let entry = vendor.and_then(|vendor| self.catalogue.find_for(vendor, &key.model));
         let free = provider.local || provider.simulated();
+        let traits = provider.rules.of(&key.model, vendor, entry.as_ref());
         Deployment {
             name: key.to_string().into(),
             provider: Arc::clone(provider),
@@ -51,7 +52,12 @@ impl Pricing {
             listed: true,
             dialects: entry.as_ref().filter(|_| provider.dialects_by_model).and_then(spoken),
             mode: entry.map(|entry| entry.mode),
+            prefill: traits.prefill,
+            reasons: traits.reasons,
+            timeouts: traits.timeouts,
+            endpoint: traits.endpoint,
             state: Slot::default(),
+            health: Arc::default(),
             key,
         }
     }

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use pointsman_core::{Dialect, ModelRef};
-use pointsman_providers::{Mode, PriceList};
+use pointsman_providers::{Mode, Prefill, PriceList};
+use pointsman_resilience::EndpointPolicy;
 
-use super::Provider;
+use super::{Provider, Timeouts};
 
-/// A provider's model. Kept across reloads while its provider and price are the same, and with it
-/// whatever is in its slots.
+/// A provider's model. Kept across reloads while its provider is the same, and with it whatever is in its
+/// slots; where the provider changes but not its server and account, `health` alone is handed on.
 #[derive(Debug)]
 pub struct Deployment {
     /// Provider and upstream model id.
@@ -36,8 +37,19 @@ pub struct Deployment {
     /// The dialects that this model is spoken to in, where they are not its provider's; the first is the one to
     /// convert to.
     pub dialects: Option<&'static [Dialect]>,
-    /// Live state and resolved metric handles; filled by the gateway.
+    /// How it goes on from an answer that has begun.
+    pub prefill: Prefill,
+    /// Whether it may think before it answers.
+    pub reasons: bool,
+    /// Limits. Shared by the provider's models, as long as they have none of their own.
+    pub timeouts: Arc<Timeouts>,
+    /// When it is left in peace, and what it can take. Shared in the same way.
+    pub endpoint: Arc<EndpointPolicy>,
+    /// Resolved metric handles and the like; filled by the gateway.
     pub state: Slot,
+    /// How it is doing; filled by the gateway. The next world has the same slot for this provider and model,
+    /// unless they stand for another server or account.
+    pub health: Arc<Slot>,
 }
 
 impl Deployment {
@@ -61,10 +73,16 @@ impl Slot {
     pub fn get_or_init<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
         self.0.get_or_init(|| Box::new(make())).downcast_ref()
     }
+
+    /// Whether something is in it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.get().is_some()
+    }
 }
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.get().is_some() { "Slot(full)" } else { "Slot(empty)" })
+        f.write_str(if self.is_full() { "Slot(full)" } else { "Slot(empty)" })
     }
 }

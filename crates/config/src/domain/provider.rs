@@ -10,6 +10,8 @@ use pointsman_providers::{Call, Protocol, fits_path};
 use pointsman_transport::Upstream;
 use pointsman_wire::neutral::Quirks;
 
+use super::{ModelRules, Slot};
+
 /// The base URL of the simulated provider. The name cannot exist (RFC 2606): the gateway's connector
 /// answers for it in memory, and nothing ever leaves the machine.
 pub const SIMULATED_BASE_URL: &str = "http://simulated.invalid/v1";
@@ -96,8 +98,12 @@ pub struct Provider {
     pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// Where the data is processed, as configured.
     pub region: Option<Arc<str>>,
-    /// Limits.
+    /// Limits. Models that reason, or have their own, may have others: see [`super::Deployment::timeouts`].
     pub timeouts: Timeouts,
+    /// What else holds for its models.
+    pub(crate) rules: ModelRules,
+    /// How the models are doing that find no room among those that are remembered, as one.
+    pub(crate) others: Arc<Slot>,
     /// Free labels, for rules and reports.
     pub tags: Box<[Arc<str>]>,
     /// Whether `stream_options.include_usage` may be added.
@@ -183,6 +189,15 @@ impl Provider {
         matches!(self.kind, ProviderKind::Simulated)
     }
 
+    /// Whether what is known of its health holds for the other as well: the same server and account.
+    pub(crate) fn same_account(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.kind == other.kind
+            && self.base_url == other.base_url
+            && self.auth_header == other.auth_header
+            && self.auth == other.auth
+    }
+
     /// Whether nothing differs but the identity.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.name == other.name
@@ -200,6 +215,7 @@ impl Provider {
             && self.headers == other.headers
             && self.region == other.region
             && self.timeouts == other.timeouts
+            && self.rules == other.rules
             && self.tags == other.tags
             && self.accepts_include_usage == other.accepts_include_usage
             && self.local == other.local

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman_core::responses::ResponseLimits;
@@ -38,6 +39,8 @@ pub struct Settings {
 /// Listeners and limits of the data plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
+    /// Where this process is.
+    pub zone: Option<Arc<str>>,
     /// Addresses of the data plane.
     pub listen: Vec<SocketAddr>,
     /// The address of the control plane.
@@ -74,6 +77,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         let port = |ip: IpAddr| SocketAddr::new(ip, PORT);
         Self {
+            zone: None,
             listen: vec![port(Ipv4Addr::LOCALHOST.into()), port(Ipv6Addr::LOCALHOST.into())],
             admin: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ADMIN_PORT),
             max_body_bytes: 32 * MIB,

@@ -1,4 +1,4 @@
-//! Routes as written: a node of the routing graph, and at its top also options.
+//! A node of the routing graph as written. What a route says besides is in `route.rs`.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use pointsman_routing::{BranchSpec, NodeKind, NodeSpec};
 
-use crate::decode::{Context, Decode, Span, section};
-use crate::raw::{Disconnect, PathRule};
+use crate::decode::{Context, Decode, section};
+use crate::raw::balance::{self, BESIDE, Balance};
+use crate::raw::route::OPTION_KEYS;
 use crate::yaml::{Entry, Node, Place, Spanned, Value};
 
 /// The keys that make a node; exactly one of them must be there.
-const NODE_KEYS: [&str; 4] = ["model", "route", "first", "split"];
-const OPTION_KEYS: [&str; 7] =
-    ["on_disconnect", "store_bodies", "timeouts", "retry", "pass_through", "strict", "fetch_media"];
-const NODE_HINT: &str = "a node is a name, or has exactly one of `model`, `route`, `first` and `split`";
+pub(super) const NODE_KEYS: [&str; 5] = ["model", "route", "first", "split", "balance"];
+const NODE_HINT: &str =
+    "a node is a name, or has exactly one of `model`, `route`, `first`, `split` and `balance`";
 
 /// Declares an enum whose variants are words.
 macro_rules! words {
@@ -47,62 +47,6 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// A route: its graph and its options.
-#[derive(Debug)]
-pub(crate) struct Route {
-    pub(crate) node: GraphNode,
-    pub(crate) options: RouteOptions,
-}
-
-section! {
-    /// What a route says besides its graph.
-    #[derive(Default)]
-    pub(crate) struct RouteOptions {
-        /// What happens to the upstream call when the client hangs up.
-        on_disconnect: Option<Disconnect>,
-        /// Whether request and answer bodies are kept in the record.
-        store_bodies: Option<bool>,
-        /// Limits in place of the providers' own.
-        timeouts: Option<RouteTimeouts>,
-        /// How often and how fast to try again.
-        retry: Option<Retry>,
-        /// Paths that no handler serves and that go to the route's providers.
-        pass_through: Option<Vec<PathRule>>,
-        /// Whether a field that the provider's dialect has no place for is an error instead of being left out.
-        strict: Option<bool>,
-        /// Whether media that clients name by address are fetched for providers that only take their bytes.
-        fetch_media: Option<bool>,
-    }
-}
-
-section! {
-    /// Limits in place of the providers' own.
-    pub(crate) struct RouteTimeouts {
-        /// From the sent request to the response head.
-        first_byte: Option<Spanned<Span>>,
-        /// From the response head to the first token, of a stream.
-        first_token: Option<Spanned<Span>>,
-        /// Between two chunks of a stream.
-        between_chunks: Option<Spanned<Span>>,
-        /// The whole request, with all attempts.
-        total: Option<Spanned<Span>>,
-    }
-}
-
-section! {
-    /// How often and how fast to try again.
-    pub(crate) struct Retry {
-        /// Calls of one candidate, the first included.
-        attempts: Option<Spanned<u32>>,
-        /// Calls of one request in all, the first included.
-        total_attempts: Option<Spanned<u32>>,
-        /// The upper bound of the first pause; it doubles with each retry.
-        base: Option<Spanned<Span>>,
-        /// The longest pause.
-        cap: Option<Spanned<Span>>,
-    }
-}
-
 /// A node of the routing graph with places in place of numbers.
 #[derive(Debug)]
 pub(crate) struct GraphNode {
@@ -117,6 +61,7 @@ enum GraphKind {
     Route(String),
     First(Vec<GraphNode>),
     Split(Vec<(Spanned<u32>, GraphNode)>),
+    Balance(Balance),
 }
 
 impl GraphNode {
@@ -140,6 +85,7 @@ impl GraphNode {
                     })
                     .collect(),
             ),
+            GraphKind::Balance(balance) => NodeKind::Balance(balance.into_spec(places)),
         };
         NodeSpec { place, kind }
     }
@@ -151,22 +97,6 @@ pub(crate) fn number(places: &mut Vec<Place>, place: Place) -> u32 {
     u32::try_from(places.len() - 1).unwrap_or(u32::MAX)
 }
 
-impl Decode for Route {
-    fn decode(node: &Node, cx: &mut Context) -> Option<Self> {
-        let Value::Map(entries) = &node.value else {
-            let options = RouteOptions::default();
-            return GraphNode::decode(node, cx).map(|node| Self { node, options });
-        };
-        let known: Vec<&str> = NODE_KEYS.into_iter().chain(OPTION_KEYS).collect();
-        cx.refuse_unknown(entries, &known);
-        let is_option = |entry: &&Entry| OPTION_KEYS.contains(&entry.key.value.as_str());
-        let options: Vec<Entry> = entries.iter().filter(is_option).cloned().collect();
-        let options = RouteOptions::decode(&Node { place: node.place, value: Value::Map(options) }, cx);
-        let graph = graph(node.place, entries, cx);
-        Some(Self { node: graph?, options: options? })
-    }
-}
-
 impl Decode for GraphNode {
     fn decode(node: &Node, cx: &mut Context) -> Option<Self> {
         match &node.value {
@@ -175,8 +105,7 @@ impl Decode for GraphNode {
                     let message = format!("`{}` is an option of the route as a whole", entry.key.value);
                     cx.fail_hint::<()>(entry.key.place, message, "write it at the top of the route");
                 }
-                let known: Vec<&str> = NODE_KEYS.into_iter().chain(OPTION_KEYS).collect();
-                cx.refuse_unknown(entries, &known);
+                cx.refuse_unknown(entries, &known_keys());
                 graph(node.place, entries, cx)
             }
             Value::Scalar { .. } if !node.is_null() => {
@@ -187,8 +116,13 @@ impl Decode for GraphNode {
     }
 }
 
+/// All that may stand in a map that is a route or another node.
+pub(super) fn known_keys() -> Vec<&'static str> {
+    NODE_KEYS.into_iter().chain(BESIDE).chain(OPTION_KEYS).collect()
+}
+
 /// The one key that makes the node.
-fn graph(place: Place, entries: &[Entry], cx: &mut Context) -> Option<GraphNode> {
+pub(super) fn graph(place: Place, entries: &[Entry], cx: &mut Context) -> Option<GraphNode> {
     let mut keys = entries.iter().filter(|entry| NODE_KEYS.contains(&entry.key.value.as_str()));
     let Some(entry) = keys.next() else {
         return cx.fail_hint(place, "nothing says where requests go", NODE_HINT);
@@ -197,11 +131,18 @@ fn graph(place: Place, entries: &[Entry], cx: &mut Context) -> Option<GraphNode>
         let message = format!("`{}` and `{}` in one node", entry.key.value, second.key.value);
         return cx.fail_hint(second.key.place, message, NODE_HINT);
     }
+    if entry.key.value != "balance" {
+        for other in entries.iter().filter(|entry| BESIDE.contains(&entry.key.value.as_str())) {
+            let message = format!("`{}` belongs to `balance`", other.key.value);
+            cx.fail_hint::<()>(other.key.place, message, "leave it out, or balance between candidates");
+        }
+    }
     let place = entry.value.place;
     let kind = match entry.key.value.as_str() {
         "model" => GraphKind::Model(String::decode(&entry.value, cx)?),
         "route" => GraphKind::Route(String::decode(&entry.value, cx)?),
         "first" => GraphKind::First(Vec::decode(&entry.value, cx)?),
+        "balance" => GraphKind::Balance(Balance::decode(&entry.value, entries, cx)?),
         _ => GraphKind::Split(branches(&entry.value, cx)?),
     };
     Some(GraphNode { place, kind })
@@ -228,63 +169,45 @@ impl JsonSchema for GraphNode {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let node = generator.subschema_for::<Self>();
-        let branch = generator.subschema_for::<BranchRaw>();
+        let properties = properties(generator);
         json_schema!({
             "description": "Where requests go. A text is the name of a model, route or alias.",
-            "oneOf": [
-                { "type": "string" },
-                {
-                    "type": "object",
-                    "minProperties": 1,
-                    "maxProperties": 1,
-                    "additionalProperties": false,
-                    "properties": {
-                        "model": { "type": "string", "description": "One deployment: `provider/model`." },
-                        "route": { "type": "string", "description": "Another route." },
-                        "first": {
-                            "type": "array", "items": node, "minItems": 1,
-                            "description": "In this order, each the fallback of the one before.",
-                        },
-                        "split": {
-                            "type": "array", "items": branch, "minItems": 1,
-                            "description": "One drawn by weight; the others follow as fallbacks.",
-                        },
-                    },
-                },
-            ],
+            "oneOf": [{ "type": "string" }, object(properties)],
         })
     }
 }
 
-impl JsonSchema for Route {
-    fn schema_name() -> Cow<'static, str> {
-        "Route".into()
-    }
+/// The keys of a node, by what they hold.
+pub(super) fn properties(generator: &mut SchemaGenerator) -> serde_json::Map<String, serde_json::Value> {
+    let node = generator.subschema_for::<GraphNode>();
+    let branch = generator.subschema_for::<BranchRaw>();
+    let properties = json_schema!({
+        "model": { "type": "string", "description": "One deployment: `provider/model`." },
+        "route": { "type": "string", "description": "Another route." },
+        "first": {
+            "type": "array", "items": node, "minItems": 1,
+            "description": "In this order, each the fallback of the one before.",
+        },
+        "split": {
+            "type": "array", "items": branch, "minItems": 1,
+            "description": "One drawn by weight; the others follow as fallbacks.",
+        },
+    });
+    let mut properties = properties.as_object().cloned().unwrap_or_default();
+    properties.extend(balance::properties(generator));
+    properties
+}
 
-    /// The node's keys and the options in one map.
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let node = GraphNode::json_schema(generator);
-        let options = RouteOptions::json_schema(generator);
-        let properties = |schema: &Schema, pointer: &str| schema.pointer(pointer).cloned();
-        let mut all = properties(&node, "/oneOf/1/properties").unwrap_or_default();
-        if let (Some(all), Some(serde_json::Value::Object(options))) =
-            (all.as_object_mut(), properties(&options, "/properties"))
-        {
-            all.extend(options);
-        }
-        let required: Vec<_> = NODE_KEYS.iter().map(|key| serde_json::json!({ "required": [key] })).collect();
-        json_schema!({
-            "description": "A virtual model: where its requests go, and options.",
-            "oneOf": [
-                { "type": "string" },
-                {
-                    "type": "object",
-                    "properties": all,
-                    "additionalProperties": false,
-                    "oneOf": required,
-                },
-            ],
-        })
-    }
+/// A map with these keys, of which exactly one makes the node.
+pub(super) fn object(properties: serde_json::Map<String, serde_json::Value>) -> Schema {
+    let required: Vec<_> = NODE_KEYS.iter().map(|key| serde_json::json!({ "required": [key] })).collect();
+    json_schema!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "oneOf": required,
+        "dependentRequired": {
+            "by": ["balance"], "affinity": ["balance"], "affinity_ttl": ["affinity"],
+        },
+    })
 }

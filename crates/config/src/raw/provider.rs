@@ -8,7 +8,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Context, Decode, Named, OneOrMany, Span, section};
 use crate::raw::node::words;
-use crate::raw::{CaFile, ProviderHttp2, Proxy, Quirks, Secret};
+use crate::raw::{
+    Breaker, CaFile, Limits, OffOr, PrefillWord, Probe, ProviderHttp2, Proxy, Quirks, ReasoningTimeouts,
+    Secret,
+};
 use crate::yaml::{Node, Place, Spanned, Value};
 
 section! {
@@ -41,9 +44,23 @@ section! {
         http2: Option<Spanned<ProviderHttp2>>,
         /// Limits.
         timeouts: Option<Timeouts>,
+        /// When a deployment is left in peace, or `off`.
+        breaker: Option<OffOr<Breaker>>,
+        /// What each deployment can take.
+        limits: Option<Limits>,
+        /// Where it is: balancing prefers the zone of `server.zone`.
+        zone: Option<String>,
+        /// How long a deployment that was not in use takes to get its whole share.
+        ease_in: Option<Span>,
+        /// Calls that find out whether a deployment is well again; `off` by default, as they are paid for.
+        probe: Option<OffOr<Probe>>,
+        /// How its models go on from an answer that has begun, where the catalogue does not know.
+        prefill: Option<PrefillWord>,
+        /// Whether its models reason, where the catalogue does not know.
+        reasoning: Option<bool>,
         /// Free labels.
         tags: Option<OneOrMany<String>>,
-        /// The models: a list of upstream ids, or `any`.
+        /// The models: `any`, or a list of upstream ids, each alone or with what holds for it.
         models: Option<Models>,
         /// Whether `stream_options.include_usage` is accepted.
         include_usage: Option<bool>,
@@ -68,6 +85,48 @@ section! {
         between_chunks: Option<Spanned<Span>>,
         /// The whole request, with all attempts.
         total: Option<Spanned<Span>>,
+        /// In place of these, for models that reason.
+        reasoning: Option<ReasoningTimeouts>,
+    }
+}
+
+section! {
+    /// Limits of one model in place of its provider's.
+    pub(crate) struct ModelTimeouts {
+        /// Name resolution, TCP and TLS.
+        connect: Option<Spanned<Span>>,
+        /// From the sent request to the response head.
+        first_byte: Option<Spanned<Span>>,
+        /// From the response head to the first token, of a stream.
+        first_token: Option<Spanned<Span>>,
+        /// Between two chunks of a stream.
+        between_chunks: Option<Spanned<Span>>,
+        /// The whole request, with all attempts.
+        total: Option<Spanned<Span>>,
+    }
+}
+
+section! {
+    /// A model with what holds for it in place of what its provider says.
+    pub(crate) struct Model {
+        /// The upstream id.
+        id: Spanned<String>,
+        /// Limits.
+        timeouts: Option<ModelTimeouts>,
+        /// When it is left in peace, or `off`.
+        breaker: Option<OffOr<Breaker>>,
+        /// What it can take.
+        limits: Option<Limits>,
+        /// Where it is.
+        zone: Option<String>,
+        /// How long it takes to get its whole share after it was not in use.
+        ease_in: Option<Span>,
+        /// Calls that find out whether it is well again, or `off`.
+        probe: Option<OffOr<Probe>>,
+        /// How it goes on from an answer that has begun.
+        prefill: Option<PrefillWord>,
+        /// Whether it reasons.
+        reasoning: Option<bool>,
     }
 }
 
@@ -165,7 +224,15 @@ impl JsonSchema for Header {
 #[derive(Debug)]
 pub(crate) enum Models {
     Any,
-    Listed(Vec<Spanned<String>>),
+    /// Those of the list; where `any` is one of them, others are taken as well.
+    Listed(Vec<ModelEntry>),
+}
+
+/// One model of a list.
+#[derive(Debug)]
+pub(crate) enum ModelEntry {
+    Id(Spanned<String>),
+    Model(Box<Model>),
 }
 
 impl Decode for Models {
@@ -182,16 +249,26 @@ impl Decode for Models {
     }
 }
 
+impl Decode for ModelEntry {
+    fn decode(node: &Node, cx: &mut Context) -> Option<Self> {
+        match &node.value {
+            Value::Map(_) => Model::decode(node, cx).map(|model| Self::Model(Box::new(model))),
+            _ => Spanned::decode(node, cx).map(Self::Id),
+        }
+    }
+}
+
 impl JsonSchema for Models {
     fn schema_name() -> Cow<'static, str> {
         "Models".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let model = generator.subschema_for::<Model>();
         json_schema!({
             "anyOf": [
                 { "const": "any" },
-                { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+                { "type": "array", "items": { "anyOf": [{ "type": "string" }, model] }, "minItems": 1 },
             ],
         })
     }

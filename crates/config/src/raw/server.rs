@@ -9,6 +9,8 @@ section! {
     /// Listeners and limits.
     #[derive(Default)]
     pub(crate) struct Server {
+        /// Where this process is: balancing prefers deployments of the same zone.
+        zone: Option<String>,
         /// Addresses of the API, each `address:port`.
         listen: Option<OneOrMany<Spanned<String>>>,
         /// Address of metrics, health and status, `address:port`.

@@ -123,7 +123,7 @@ aliases: { quick: fast, quicker: quick }",
     assert_eq!(route.on_disconnect, OnDisconnect::Finish);
     assert!(route.store_bodies);
     assert_eq!(route.retry.max_attempts_total, 3);
-    let timeouts = route.timeouts.over(&snapshot.providers[0].timeouts);
+    let timeouts = route.timeouts.of(&snapshot.deployments[0]);
     assert_eq!(timeouts.total.as_secs(), 20);
     assert_eq!(timeouts.first_token.as_millis(), 500);
     assert_eq!(timeouts.connect, snapshot.providers[0].timeouts.connect);

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
 use pointsman_core::Dialect;
-use pointsman_providers::{AuthStyle, Engine, Protocol, Support, Vendor, engines, vendor, vendors};
+use pointsman_providers::{AuthStyle, Engine, Prefill, Protocol, Support, Vendor, engines, vendor, vendors};
+use pointsman_resilience::EndpointPolicy;
 use pointsman_wire::neutral::Quirks;
 
+use super::resilience::Endpoint;
 use super::{Checker, Way, quirks};
 use crate::decode::similar;
-use crate::domain::{ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
+use crate::domain::{ModelRules, ProviderKind, ProviderSource, SIMULATED_BASE_URL, Timeouts};
 use crate::raw::{self, Models, Secret};
 use crate::yaml::{Place, Spanned, shorten};
 
@@ -32,6 +34,7 @@ pub(crate) struct ProviderSpec {
     pub(crate) way: Way,
     pub(crate) region: Option<Arc<str>>,
     pub(crate) timeouts: Timeouts,
+    pub(crate) rules: ModelRules,
     pub(crate) tags: Vec<Arc<str>>,
     pub(crate) accepts_include_usage: bool,
     pub(crate) quirks: Quirks,
@@ -103,6 +106,7 @@ impl ProviderSpec {
             way: Way::default(),
             region: None,
             timeouts: Timeouts::default(),
+            rules: ModelRules::default(),
             tags: Vec::new(),
             accepts_include_usage: false,
             quirks: Quirks::NONE,
@@ -150,17 +154,19 @@ impl ProviderSpec {
         Some(spec)
     }
 
+    /// What is known of an engine holds for it.
+    fn is_engine(&mut self, engine: &Engine) {
+        self.accepts_include_usage = engine.include_usage;
+        self.local = true;
+        self.rules.prefill = (engine.prefill != Prefill::None).then_some(engine.prefill);
+    }
+
     /// An engine that answered on this machine.
     pub(crate) fn of_engine(engine: &'static Engine, base_url: &str, models: Vec<String>) -> Self {
-        let mut spec = Self {
-            accepts_include_usage: engine.include_usage,
-            local: true,
-            open_ended: false,
-            models,
-            ..Self::new(engine.name, ProviderSource::Engine, base_url)
-        };
+        let mut spec = Self::new(engine.name, ProviderSource::Engine, base_url);
+        spec.is_engine(engine);
         spec.speaks(engine.protocol);
-        spec
+        Self { open_ended: false, models, ..spec }
     }
 }
 
@@ -189,12 +195,17 @@ impl Checker<'_> {
             between_chunks: self.duration(written.between_chunks, defaults.between_chunks),
             total: self.duration(written.total, defaults.total),
         };
-        match raw.models {
-            Some(Models::Listed(models)) => {
-                spec.open_ended = false;
-                spec.models = self.models(models);
-            }
-            Some(Models::Any) | None => {}
+        let reasoning = written.reasoning.map(|raw| self.reasoning_timeouts(raw)).unwrap_or_default();
+        spec.rules.timeouts = Arc::new(spec.timeouts);
+        spec.rules.reasoning_timeouts = Arc::new(reasoning.over(&spec.timeouts));
+        spec.rules.prefill = raw.prefill.map(Prefill::from).or(spec.rules.prefill);
+        spec.rules.reasoning = raw.reasoning;
+        let (breaker, limits, probe) = (raw.breaker, raw.limits, raw.probe);
+        let said = Endpoint { breaker, limits, zone: raw.zone, ease_in: raw.ease_in, probe };
+        spec.rules.endpoint = Arc::new(self.endpoint_policy(said, &EndpointPolicy::default()));
+        // They go by what was said of all of them.
+        if let Some(Models::Listed(models)) = raw.models {
+            self.models(models, &mut spec);
         }
         spec.region = raw.region.map(Arc::from);
         spec.tags = raw.tags.unwrap_or_default().0.into_iter().map(Arc::from).collect();
@@ -257,8 +268,7 @@ impl Checker<'_> {
                 if protocol == vendor.protocol { vendor.auth } else { protocol.auth() }
             }
             Preset::Engine(engine) => {
-                spec.local = true;
-                spec.accepts_include_usage = engine.include_usage;
+                spec.is_engine(engine);
                 protocol.auth()
             }
             Preset::None => protocol.auth(),
@@ -388,20 +398,6 @@ impl Checker<'_> {
             }
             Err(_) => self.cx.fail(place, "the value holds characters that no header can carry"),
         }
-    }
-
-    fn models(&mut self, written: Vec<Spanned<String>>) -> Vec<String> {
-        let mut seen = std::collections::HashSet::with_capacity(written.len());
-        for model in &written {
-            if model.value.is_empty() || model.value.chars().any(char::is_control) {
-                self.cx.fail::<()>(model.place, "not the id of a model");
-            } else if !seen.insert(model.value.as_str()) {
-                let message = format!("the model `{}` is there twice", shorten(&model.value));
-                self.cx.fail::<()>(model.place, message);
-            }
-        }
-        drop(seen);
-        written.into_iter().map(|model| model.value).collect()
     }
 }
 

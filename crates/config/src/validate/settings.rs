@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pointsman_core::responses::ResponseLimits;
 use pointsman_resilience::FailurePolicy;
@@ -73,6 +74,7 @@ impl Checker<'_> {
         }
         let max_connections = self.positive(raw.max_connections.as_ref(), u32::MAX);
         ServerSettings {
+            zone: raw.zone.map(Arc::from),
             listen,
             admin,
             max_body_bytes: max_body,

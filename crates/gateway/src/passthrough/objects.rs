@@ -224,7 +224,7 @@ impl Asked {
     fn leads_to(&self, name: &str, rng: &mut Rng) -> Option<Arc<str>> {
         let provider = match self.snapshot.resolver.resolve(name).ok()? {
             Resolved::Known(known) => {
-                let plan = known.plan(rng);
+                let plan = known.plan(rng, &());
                 self.snapshot.deployment(plan.candidates.first()?.deployment)?.provider.clone()
             }
             Resolved::Dynamic(dynamic) => self.snapshot.provider(dynamic.provider)?.clone(),

@@ -235,7 +235,7 @@ impl Dispatch {
 
     /// The limits of a candidate on this request's route.
     pub(crate) fn timeouts(&self, deployment: &Deployment) -> Timeouts {
-        self.route.timeouts.over(&deployment.provider.timeouts)
+        self.route.timeouts.of(deployment)
     }
 
     /// The client's request as it came; what is sent upstream is made of `outgoing`.

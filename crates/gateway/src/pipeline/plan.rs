@@ -91,7 +91,7 @@ pub(crate) fn by_name(
     })?;
     let (candidates, route_id) = match resolved {
         Resolved::Known(known) => {
-            let plan = known.plan(&mut rng);
+            let plan = known.plan(&mut rng, &());
             settlement.update(|record| {
                 record.requested_model = plan.name.clone();
                 record.route.clone_from(&plan.route);
@@ -133,8 +133,7 @@ pub(crate) fn adds_usage(deployment: &Deployment, streamed: bool, wants_usage: b
 
 /// The request's whole time: the most patient candidate's, where the route sets none.
 fn total(route: &RouteOptions, candidates: &[Arc<Deployment>]) -> Duration {
-    let own = |deployment: &Arc<Deployment>| route.timeouts.over(&deployment.provider.timeouts).total;
-    candidates.iter().map(own).max().unwrap_or_default()
+    candidates.iter().map(|deployment| route.timeouts.of(deployment).total).max().unwrap_or_default()
 }
 
 /// `canonical` is looked up for restricted keys only; what it is stays here: the name may have been a guess.

@@ -172,7 +172,7 @@ impl Bill {
         let name = format!("{}/{model}", self.deployment.key.provider);
         match self.snapshot.resolver.resolve(&name).ok()? {
             Resolved::Known(known) => {
-                let plan = known.plan(&mut Rng::new(0));
+                let plan = known.plan(&mut Rng::new(0), &());
                 let candidate = plan.candidates.first()?;
                 self.snapshot.deployment(candidate.deployment).cloned()
             }

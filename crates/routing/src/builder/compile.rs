@@ -8,7 +8,10 @@ use super::{Builder, Named};
 use crate::closest::{Closest, truncate};
 use crate::error::{BuildError, BuildErrorKind, ResolveError};
 use crate::resolver::{Names, Resolver, Route, Target};
-use crate::spec::{Branch, BranchSpec, DeploymentId, Node, NodeKind, NodeSpec, Place, ProviderId};
+use crate::spec::{
+    BalanceBranch, BalanceId, BalanceNode, BalanceSpec, Branch, BranchSpec, DeploymentId, Node, NodeKind,
+    NodeSpec, Place, ProviderId,
+};
 
 /// Nodes that a plan may be nested in, through all routes: the walk is recursive, and runs on the
 /// stack of a worker thread.
@@ -22,13 +25,24 @@ const SIMILAR: f64 = 0.7;
 
 pub(super) fn run(builder: Builder) -> Result<Resolver, Vec<BuildError>> {
     let short = builder.short_names();
-    let mut compiler = Compiler { builder, short, closest: None, errors: Vec::new() };
+    let mut compiler = Compiler {
+        builder,
+        short,
+        closest: None,
+        errors: Vec::new(),
+        balances: 0,
+        route: Arc::from(""),
+        in_route: 0,
+    };
     compiler.errors.append(&mut compiler.builder.errors);
 
     let aliases: Vec<Option<Target>> =
         (0..compiler.builder.aliases.len()).map(|index| compiler.alias(index)).collect();
-    let specs = std::mem::take(&mut compiler.builder.routes);
-    let nodes: Vec<Option<Node>> = specs.iter().map(|(_, spec)| compiler.node(spec, 0)).collect();
+    let mut specs = std::mem::take(&mut compiler.builder.routes);
+    let routes = specs.len();
+    // Chains are checked as routes are; only nothing leads to them.
+    specs.append(&mut compiler.builder.chains);
+    let nodes: Vec<Option<Node>> = specs.iter().map(|(name, spec)| compiler.route_of(name, spec)).collect();
 
     let mut checks = Checks {
         routes: &specs,
@@ -46,10 +60,11 @@ pub(super) fn run(builder: Builder) -> Result<Resolver, Vec<BuildError>> {
     if !compiler.errors.is_empty() {
         return Err(compiler.errors);
     }
-    let routes =
+    let compiled =
         specs.into_iter().zip(nodes).filter_map(|((name, _), node)| Some(Route { name, node: node? }));
-    let routes = routes.collect();
-    Ok(compiler.builder.finish(routes, &aliases))
+    let mut all: Vec<Route> = compiled.collect();
+    let chains = all.split_off(routes.min(all.len())).into_iter().map(|chain| chain.node).collect();
+    Ok(compiler.builder.finish(all, chains, compiler.balances, &aliases))
 }
 
 struct Compiler {
@@ -58,9 +73,21 @@ struct Compiler {
     /// Built when the first error needs it.
     closest: Option<Closest>,
     errors: Vec<BuildError>,
+    /// `balance` nodes so far.
+    balances: u32,
+    /// The route that is compiled.
+    route: Arc<str>,
+    /// Its `balance` nodes so far.
+    in_route: u32,
 }
 
 impl Compiler {
+    fn route_of(&mut self, name: &Arc<str>, spec: &NodeSpec) -> Option<Node> {
+        self.route = Arc::clone(name);
+        self.in_route = 0;
+        self.node(spec, 0)
+    }
+
     fn node(&mut self, spec: &NodeSpec, depth: u32) -> Option<Node> {
         if depth >= MAX_DEPTH {
             return self.fail(spec.place, BuildErrorKind::TooDeep { max: MAX_DEPTH });
@@ -81,6 +108,10 @@ impl Compiler {
                 self.fail(spec.place, BuildErrorKind::Empty("split"))
             }
             NodeKind::Split(specs) => self.split(specs, depth),
+            NodeKind::Balance(balance) if balance.branches.is_empty() => {
+                self.fail(spec.place, BuildErrorKind::Empty("balance"))
+            }
+            NodeKind::Balance(balance) => self.balance(balance, depth),
         }
     }
 
@@ -97,6 +128,27 @@ impl Compiler {
         branches.sort_by_key(|branch| std::cmp::Reverse(branch.weight));
         let total = branches.iter().map(|branch| u64::from(branch.weight)).sum();
         Some(Node::Split { branches: branches.into(), total })
+    }
+
+    fn balance(&mut self, spec: &BalanceSpec, depth: u32) -> Option<Node> {
+        let id = BalanceId(self.balances);
+        self.balances += 1;
+        self.in_route += 1;
+        let name = match self.in_route {
+            1 => Arc::clone(&self.route),
+            number => format!("{}#{number}", self.route).into(),
+        };
+        let mut branches = Vec::with_capacity(spec.branches.len());
+        for branch in &spec.branches {
+            if branch.weight == 0 {
+                self.errors.push(BuildError { place: branch.place, kind: BuildErrorKind::ZeroWeight });
+            }
+            if let Some(to) = self.node(&branch.to, depth + 1) {
+                branches.push(BalanceBranch { weight: branch.weight, priority: branch.priority, to });
+            }
+        }
+        let BalanceSpec { strategy, affinity, .. } = *spec;
+        Some(Node::Balance(Box::new(BalanceNode { id, name, strategy, affinity, branches: branches.into() })))
     }
 
     /// A bare name, by the same rules as a request's.
@@ -280,6 +332,7 @@ impl Checks<'_> {
             Node::Route(id) => self.route(id.index()),
             Node::First(nodes) => self.sizes_of(nodes.iter()),
             Node::Split { branches, .. } => self.sizes_of(branches.iter().map(|branch| &branch.to)),
+            Node::Balance(node) => self.sizes_of(node.branches.iter().map(|branch| &branch.to)),
         };
         self.level -= 1;
         (depth + 1, leaves)

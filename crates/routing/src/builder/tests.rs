@@ -48,7 +48,7 @@ fn builder() -> Builder {
 
 fn names(resolver: &Resolver, name: &str, seed: u64) -> Vec<String> {
     let Ok(Resolved::Known(known)) = resolver.resolve(name) else { panic!("{name} does not resolve") };
-    let plan = known.plan(&mut Rng::new(seed));
+    let plan = known.plan(&mut Rng::new(seed), &());
     let ids = plan.candidates.iter().map(|candidate| candidate.deployment);
     ids.map(|id| resolver.full_name(id).unwrap().to_string()).collect()
 }
@@ -213,7 +213,7 @@ fn a_plan_says_why_and_names_nothing_twice() {
     let resolver = builder.build().unwrap();
     assert_eq!(names(&resolver, "outer", 1), ["openai/gpt-4o", "groq/llama-3", "ollama/llama3:8b"]);
     let Ok(Resolved::Known(known)) = resolver.resolve("outer") else { panic!("does not resolve") };
-    let plan = known.plan(&mut Rng::new(1));
+    let plan = known.plan(&mut Rng::new(1), &());
     assert_eq!(plan.route.as_deref(), Some("outer"));
     assert_eq!(plan.route_id, Some(RouteId(1)));
     let reasons: Vec<_> = plan.candidates.iter().map(|candidate| candidate.reason).collect();
@@ -246,7 +246,7 @@ fn split_draws_by_weight_and_falls_back_heaviest_first() {
     assert!((900..1_100).contains(&drawn[0]), "{drawn:?}");
     assert!((6_800..7_200).contains(&drawn[1]), "{drawn:?}");
     let Ok(Resolved::Known(known)) = resolver.resolve("mix") else { panic!("does not resolve") };
-    let reason = known.plan(&mut Rng::new(3)).candidates[0].reason;
+    let reason = known.plan(&mut Rng::new(3), &()).candidates[0].reason;
     assert!(matches!(reason, Reason::Drawn { of: 10, .. }), "{reason}");
 }
 
