@@ -172,7 +172,7 @@ impl JsonSchema for GraphNode {
         let properties = properties(generator);
         json_schema!({
             "description": "Where requests go. A text is the name of a model, route or alias.",
-            "oneOf": [{ "type": "string" }, object(properties)],
+            "oneOf": [{ "type": "string" }, object(&properties)],
         })
     }
 }
@@ -199,7 +199,7 @@ pub(super) fn properties(generator: &mut SchemaGenerator) -> serde_json::Map<Str
 }
 
 /// A map with these keys, of which exactly one makes the node.
-pub(super) fn object(properties: serde_json::Map<String, serde_json::Value>) -> Schema {
+pub(super) fn object(properties: &serde_json::Map<String, serde_json::Value>) -> Schema {
     let required: Vec<_> = NODE_KEYS.iter().map(|key| serde_json::json!({ "required": [key] })).collect();
     json_schema!({
         "type": "object",

@@ -253,7 +253,7 @@ impl JsonSchema for Route {
         }
         json_schema!({
             "description": "A virtual model: where its requests go, and options.",
-            "oneOf": [{ "type": "string" }, node::object(all)],
+            "oneOf": [{ "type": "string" }, node::object(&all)],
         })
     }
 }
