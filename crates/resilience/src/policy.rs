@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use pointsman_core::{Outcome, Phase, Rng};
 
+use crate::budget::RetryBudget;
+use crate::settings::RetryBudgetPolicy;
+
 /// How often to try, and how long to wait between two tries of one deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -43,8 +46,22 @@ pub struct Attempts {
     pub on_candidate: u32,
     /// Calls of this request.
     pub total: u32,
-    /// Candidates of the plan that come after the present one.
+    /// Candidates that may take over now: those that come after the present one, or, where the cause has a
+    /// chain of its own (too long, forbidden, no quota), those of that chain.
     pub candidates_left: usize,
+}
+
+/// An attempt that failed, and what is left to the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What has been tried, this attempt included.
+    pub attempts: Attempts,
+    /// Until the request's deadline.
+    pub left: Duration,
+    /// Doing it twice does no harm. Where it would, it is done again only if no byte of it can have left.
+    pub may_repeat: bool,
 }
 
 /// What to do after an attempt.
@@ -71,27 +88,33 @@ pub fn backoff(policy: &RetryPolicy, attempt: u32, retry_after: Option<Duration>
     below(policy.base.saturating_mul(1 << doublings).min(policy.cap), rng)
 }
 
-/// What to do after an attempt that ended with `outcome`, with `left` until the request's deadline.
+/// What to do after an attempt that failed.
 ///
 /// | outcome | another candidate left | none left |
 /// |---|---|---|
 /// | success, client's fault, cancelled | give up | give up |
-/// | unauthorized | fall back | give up |
+/// | it would be done twice, and may have been done | give up | give up |
 /// | total deadline passed, or nothing left of it | give up | give up |
-/// | anything else | fall back | retry while attempts and time allow, else give up |
+/// | too long, forbidden, no such model, unauthorized, no quota, silent | fall back | give up |
+/// | anything else | fall back | retry while attempts, budget and time allow, else give up |
 ///
-/// A success is never tried again: "give up" then means that there is nothing to do. A `Retry-After`
-/// that does not fit into the time left ends the request at once: the client learns it early enough to
-/// go elsewhere.
+/// A success is never tried again: "give up" then means that there is nothing to do. A `Retry-After` that does
+/// not fit into the time left ends the request at once: the client learns it early enough to go elsewhere.
+///
+/// Another candidate is always asked at once, and takes nothing from the `budget`: it is not the one that is in
+/// trouble. A retry is counted when it is decided.
 pub fn decide(
     policy: &RetryPolicy,
-    outcome: Outcome,
-    attempts: Attempts,
-    left: Duration,
+    failed: &Failed,
+    budget: (&RetryBudget, &RetryBudgetPolicy),
+    now: Duration,
     rng: &mut Rng,
 ) -> Decision {
+    let Failed { outcome, attempts, left, may_repeat } = *failed;
     let over = left.is_zero() || outcome == Outcome::Timeout(Phase::Total);
-    if over || !outcome.fallback_helps() || attempts.total >= policy.max_attempts_total {
+    let done = matches!(outcome, Outcome::Success | Outcome::ClientFault | Outcome::Cancelled);
+    let twice = !may_repeat && !outcome.nothing_sent();
+    if over || done || twice || attempts.total >= policy.max_attempts_total {
         return Decision::GiveUp;
     }
     if attempts.candidates_left > 0 {
@@ -101,7 +124,8 @@ pub fn decide(
         return Decision::GiveUp;
     }
     let wait = backoff(policy, attempts.on_candidate, outcome.retry_after(), rng);
-    if wait < left { Decision::RetryAfter(wait) } else { Decision::GiveUp }
+    let (spent, allowed) = budget;
+    if wait < left && spent.withdraw(allowed, now) { Decision::RetryAfter(wait) } else { Decision::GiveUp }
 }
 
 /// Uniform in [0, bound], to the microsecond.

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use pointsman_config::{Deployment, RouteOptions, Timeouts};
 use pointsman_core::record::TraceContext;
 use pointsman_core::{Deadline, ErrorCode, Operation, Outcome, PublicError, Rng};
-use pointsman_resilience::{Attempts, Decision, decide};
+use pointsman_resilience::{Attempts, Decision, Failed, RetryBudget, RetryBudgetPolicy, decide};
 use pointsman_wire::neutral::Losses;
 use pointsman_wire::splice::Edits;
 use smallvec::SmallVec;
@@ -75,6 +75,7 @@ pub(crate) struct Dispatch {
     position: usize,
     tries_here: u32,
     failures: Vec<(Arc<Deployment>, Failure)>,
+    budget: RetryBudget,
 }
 
 impl Dispatch {
@@ -111,6 +112,7 @@ impl Dispatch {
             position: 0,
             tries_here: 0,
             failures: Vec::new(),
+            budget: RetryBudget::default(),
         }
     }
 
@@ -190,8 +192,11 @@ impl Dispatch {
                 false => 0,
             },
         };
-        let left = self.deadline.left(now);
-        let decision = decide(&self.route.retry, failure.outcome, attempts, left, &mut self.rng);
+        let failed =
+            Failed { outcome: failure.outcome, attempts, left: self.deadline.left(now), may_repeat: true };
+        let elapsed = now.saturating_duration_since(self.settlement.meter.started());
+        let budget = (&self.budget, &RetryBudgetPolicy::default());
+        let decision = decide(&self.route.retry, &failed, budget, elapsed, &mut self.rng);
         tracing::debug!(
             deployment = %deployment.key,
             outcome = failure.outcome.as_str(),

@@ -5,17 +5,25 @@ use proptest::prelude::*;
 use super::*;
 use pointsman_core::Rng;
 
-const ALL: [Outcome; 13] = [
+const ALL: [Outcome; 21] = [
     Outcome::Success,
     Outcome::ClientFault,
+    Outcome::ContextTooLong,
+    Outcome::ContentFiltered,
+    Outcome::ModelNotFound,
     Outcome::Unauthorized,
+    Outcome::QuotaExhausted,
     Outcome::RateLimited { retry_after: None },
     Outcome::RateLimited { retry_after: Some(Duration::from_secs(1)) },
     Outcome::Overloaded { retry_after: None },
     Outcome::UpstreamFault,
+    Outcome::Refused,
+    Outcome::UnknownHost,
+    Outcome::TlsFailed,
     Outcome::Unreachable,
     Outcome::Reset,
     Outcome::Malformed,
+    Outcome::Timeout(Phase::Connect),
     Outcome::Timeout(Phase::FirstByte),
     Outcome::Timeout(Phase::Total),
     Outcome::Cancelled,
@@ -23,8 +31,15 @@ const ALL: [Outcome; 13] = [
 const LEFT: Duration = Duration::from_secs(60);
 const FIRST: Attempts = Attempts { on_candidate: 1, total: 1, candidates_left: 0 };
 
+const GENEROUS: RetryBudgetPolicy = RetryBudgetPolicy { percent: 100, minimum_per_second: 1_000 };
+
 fn ask(outcome: Outcome, attempts: Attempts, left: Duration) -> Decision {
-    decide(&RetryPolicy::default(), outcome, attempts, left, &mut Rng::new(1))
+    judge(&Failed { outcome, attempts, left, may_repeat: true })
+}
+
+fn judge(failed: &Failed) -> Decision {
+    let budget = RetryBudget::default();
+    decide(&RetryPolicy::default(), failed, (&budget, &GENEROUS), Duration::ZERO, &mut Rng::new(1))
 }
 
 #[test]
@@ -66,6 +81,34 @@ fn the_end_of_time_and_of_attempts_ends_the_request() {
     assert_eq!(ask(Outcome::Reset, other, Duration::ZERO), Decision::GiveUp);
     assert_eq!(ask(Outcome::Reset, Attempts { total: 6, ..other }, LEFT), Decision::GiveUp);
     assert_eq!(ask(Outcome::Reset, Attempts { total: 5, ..other }, LEFT), Decision::Fallback);
+}
+
+#[test]
+fn what_must_not_be_done_twice_is_done_again_only_if_nothing_left() {
+    for candidates_left in [0, 2] {
+        let attempts = Attempts { candidates_left, ..FIRST };
+        for outcome in ALL {
+            let repeats = judge(&Failed { outcome, attempts, left: LEFT, may_repeat: false });
+            let expected =
+                if outcome.nothing_sent() { ask(outcome, attempts, LEFT) } else { Decision::GiveUp };
+            assert_eq!(repeats, expected, "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn retries_are_paid_from_the_budget_and_fallbacks_are_not() {
+    let policy = RetryBudgetPolicy { percent: 10, minimum_per_second: 0 };
+    let (budget, now) = (RetryBudget::default(), Duration::from_secs(5));
+    (0..30).for_each(|_| budget.deposit(now));
+    let decide = |candidates_left| {
+        let attempts = Attempts { candidates_left, ..FIRST };
+        let failed = Failed { outcome: Outcome::Reset, attempts, left: LEFT, may_repeat: true };
+        decide(&RetryPolicy::default(), &failed, (&budget, &policy), now, &mut Rng::new(2))
+    };
+    let decisions: Vec<_> = (0..5).map(|_| matches!(decide(0), Decision::RetryAfter(_))).collect();
+    assert_eq!(decisions, [true, true, true, false, false]);
+    assert_eq!(decide(1), Decision::Fallback);
 }
 
 #[test]
@@ -144,14 +187,15 @@ proptest! {
         mut candidates_left in 0_usize..5,
         seed in any::<u64>(),
     ) {
-        let mut rng = Rng::new(seed);
+        let (mut rng, budget) = (Rng::new(seed), RetryBudget::default());
         let (mut on_candidate, mut total) = (1, 1);
         for outcome in outcomes {
             let attempts = Attempts { on_candidate, total, candidates_left };
-            match decide(&policy, outcome, attempts, left, &mut rng) {
+            let failed = Failed { outcome, attempts, left, may_repeat: true };
+            match decide(&policy, &failed, (&budget, &GENEROUS), Duration::ZERO, &mut rng) {
                 Decision::GiveUp => return Ok(()),
                 Decision::Fallback => {
-                    prop_assert!(candidates_left > 0 && outcome.fallback_helps());
+                    prop_assert!(candidates_left > 0 && outcome != Outcome::ClientFault);
                     candidates_left -= 1;
                     on_candidate = 1;
                 }
