@@ -4,6 +4,8 @@
 //! - [`net`]: listener and connector in memory, so that timing tests run on paused time;
 //! - [`frames`]: an HTTP/2 server that can break every rule of it;
 //! - [`mock`]: a scripted OpenAI-compatible upstream with faults and an exact request log;
+//! - [`chaos`]: the scorecard: what must become of a request for each of those faults;
+//! - [`faults`]: providers in three dialects that fail in every way, with texts worked out from seeds;
 //! - [`fakes`]: stand-ins for the traits of core;
 //! - [`hostile`]: inputs of hostile clients, each with its exact result;
 //! - [`process`]: the real binary, started on a free port and killed on drop;
@@ -11,7 +13,9 @@
 //! - [`realtime`]: sessions over WebSockets, from both ends.
 
 pub mod acme;
+pub mod chaos;
 pub mod fakes;
+pub mod faults;
 pub mod frames;
 pub mod hostile;
 pub mod mock;

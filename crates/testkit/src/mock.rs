@@ -8,7 +8,7 @@ pub mod answer;
 pub mod check;
 pub mod http;
 pub mod log;
-mod play;
+pub(crate) mod play;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 pub use self::answer::{Answer, Cut, Gate};
 pub use self::log::{Ending, Received};
@@ -208,9 +209,20 @@ impl Shared {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn update(&self, number: usize, change: impl FnOnce(&mut Received)) {
+        self.log.send_modify(|log| {
+            if let Some(entry) = log.get_mut(number) {
+                change(entry);
+            }
+        });
+    }
+}
+
+impl play::Backend for Shared {
     /// Enters a request into the log and draws its answer.
     fn receive(&self, mut request: Received) -> (usize, Answer) {
         let mut number = 0;
+        request.violations = check::violations(&request);
         self.log.send_modify(|log| {
             number = log.len();
             request.number = number;
@@ -225,15 +237,20 @@ impl Shared {
             (None, Some(respond)) => respond(&request),
             (None, None) => Answer::fitting(&request),
         };
+        self.update(number, |entry| entry.tokens = answer.tokens);
         (number, answer)
     }
 
-    fn update(&self, number: usize, change: impl FnOnce(&mut Received)) {
-        self.log.send_modify(|log| {
-            if let Some(entry) = log.get_mut(number) {
-                change(entry);
-            }
-        });
+    fn part_sent(&self, number: usize) {
+        self.update(number, |entry| entry.parts_sent += 1);
+    }
+
+    fn ended(&self, number: usize, ending: Ending) {
+        self.update(number, |entry| entry.ended = Some((ending, Instant::now())));
+    }
+
+    fn up(&self) -> Option<watch::Receiver<bool>> {
+        None
     }
 }
 
@@ -245,7 +262,7 @@ fn accept<I: Io>(connections: &mut JoinSet<()>, shared: &Arc<Shared>, io: I) {
             count.open += 1;
         });
         let _closed = OnDrop(|| shared.connections.send_modify(|count| count.open -= 1));
-        play::serve(&shared, io).await;
+        play::serve(&*shared, io).await;
     });
     while connections.try_join_next().is_some() {}
 }

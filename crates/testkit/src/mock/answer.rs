@@ -286,11 +286,21 @@ impl Answer {
 
     /// Holds the body before its part `index` (from 0, pauses not counted) until the gate opens.
     #[must_use]
-    pub fn gate(mut self, index: usize, gate: &Gate) -> Self {
+    pub fn gate(self, index: usize, gate: &Gate) -> Self {
+        self.before(index, Part::Gate(gate.clone()))
+    }
+
+    /// Waits before the body's part `index`, counted as for [`Answer::gate`].
+    #[must_use]
+    pub fn pause(self, index: usize, pause: Duration) -> Self {
+        self.before(index, Part::Pause(pause))
+    }
+
+    fn before(mut self, index: usize, wait: Part) -> Self {
         let is_bytes = |part: &Part| matches!(part, Part::Bytes(_));
         let places = self.parts.iter().enumerate().filter(|(_, part)| is_bytes(part));
         let at = places.map(|(place, _)| place).nth(index).unwrap_or(self.parts.len());
-        self.parts.insert(at, Part::Gate(gate.clone()));
+        self.parts.insert(at, wait);
         self
     }
 

@@ -5,14 +5,28 @@ use std::io;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
+use tokio::time::sleep;
 
-use super::Shared;
 use super::answer::{Answer, Cut, Fault, Framing, Part};
-use super::check;
 use super::http::read_request;
-use super::log::Ending;
+use super::log::{Ending, Received};
 use crate::net::Io;
+
+/// What decides about answers, and keeps account of them.
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// Takes a request: its number, and what is answered.
+    fn receive(&self, request: Received) -> (usize, Answer);
+
+    /// One more part of its answer was written whole.
+    fn part_sent(&self, number: usize);
+
+    /// Its exchange is over.
+    fn ended(&self, number: usize, ending: Ending);
+
+    /// Turns false when connections on which nothing is under way are to be closed. `None`: they never are.
+    fn up(&self) -> Option<watch::Receiver<bool>>;
+}
 
 /// How a connection goes on after an answer.
 enum Next {
@@ -34,18 +48,19 @@ struct Connection<I> {
 }
 
 /// Serves requests on `io` until it ends.
-pub(super) async fn serve<I: Io>(shared: &Shared, io: I) {
+pub(crate) async fn serve<I: Io>(backend: &impl Backend, io: I) {
     let (read, write) = split(io);
     let mut connection = Connection { read, write, buffer: BytesMut::new() };
+    let mut up = backend.up();
     loop {
-        let Ok(Some(mut request)) = read_request(&mut connection.read, &mut connection.buffer).await else {
-            return;
+        let request = tokio::select! {
+            () = down(&mut up) => return,
+            read = read_request(&mut connection.read, &mut connection.buffer) => read,
         };
-        request.violations = check::violations(&request);
-        let (number, answer) = shared.receive(request);
-        shared.update(number, |entry| entry.tokens = answer.tokens);
-        let (ending, next) = connection.play(shared, number, &answer).await;
-        shared.update(number, |entry| entry.ended = Some((ending, Instant::now())));
+        let Ok(Some(request)) = request else { return };
+        let (number, answer) = backend.receive(request);
+        let (ending, next) = connection.play(backend, number, &answer).await;
+        backend.ended(number, ending);
         match next {
             Next::KeepAlive => {}
             Next::Close => {
@@ -57,14 +72,22 @@ pub(super) async fn serve<I: Io>(shared: &Shared, io: I) {
     }
 }
 
+async fn down(up: &mut Option<watch::Receiver<bool>>) {
+    match up {
+        // The sender lives as long as the backend.
+        Some(up) => drop(up.wait_for(|up| !up).await),
+        None => std::future::pending().await,
+    }
+}
+
 impl<I: Io> Connection<I> {
-    async fn play(&mut self, shared: &Shared, number: usize, answer: &Answer) -> (Ending, Next) {
+    async fn play(&mut self, backend: &impl Backend, number: usize, answer: &Answer) -> (Ending, Next) {
         for step in steps(answer) {
             let done = match step {
                 Step::Send { bytes, is_part } => {
                     let sent = self.send(&bytes).await;
                     if sent.is_ok() && is_part {
-                        shared.update(number, |entry| entry.parts_sent += 1);
+                        backend.part_sent(number);
                     }
                     sent
                 }
