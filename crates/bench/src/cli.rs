@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pointsman_core::Dialect;
 
+use crate::chaos;
 use crate::floor;
 use crate::load::{Load, Mode, Shape};
 use crate::mock::{self, Behaviour, Fault, Mock};
@@ -47,6 +48,8 @@ enum Command {
     Steady(SteadyArgs),
     /// Put other gateways beside Pointsman; write the report.
     Rivals(RivalsArgs),
+    /// Put failing providers behind Pointsman: the scorecard, then the soak.
+    Chaos(ChaosArgs),
     /// Print the long prompt of the comparison, for profiling.
     Prompt {
         /// What the client speaks.
@@ -139,6 +142,25 @@ struct RivalsArgs {
     /// The command that the report names.
     #[arg(long, default_value = "make bench-rivals")]
     command: String,
+}
+
+#[derive(Debug, Args)]
+struct ChaosArgs {
+    /// The binary under test; absent: the one beside this program.
+    #[arg(long)]
+    pointsman: Option<PathBuf>,
+    /// Repeat a run: the seed that it printed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only rows whose names hold this text, and no soak.
+    #[arg(long)]
+    only: Option<String>,
+    /// Minutes of the soak; 0: none.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Requests a second in the soak.
+    #[arg(long, default_value_t = 300)]
+    rate: u64,
 }
 
 #[derive(Debug, Args)]
@@ -236,6 +258,7 @@ fn run(command: Command) -> io::Result<()> {
         Command::Compare(args) => single()?.block_on(run_compare(args)),
         Command::Steady(args) => single()?.block_on(run_steady(args)),
         Command::Rivals(args) => single()?.block_on(run_rivals(args)),
+        Command::Chaos(args) => single()?.block_on(run_chaos(args)),
         Command::Prompt { dialect, bytes } => io::stdout().write_all(&prompt(dialect, bytes)),
     }
 }
@@ -283,6 +306,18 @@ async fn run_rivals(args: RivalsArgs) -> io::Result<()> {
     };
     let text = report::rivals(&rivals::run(&options).await?, &args.command, &today()?);
     publish(&args.out, Section::Rivals, &text)
+}
+
+async fn run_chaos(args: ChaosArgs) -> io::Result<()> {
+    let minutes = if args.only.is_some() { 0.0 } else { args.minutes };
+    let options = chaos::Options {
+        pointsman: under_test(args.pointsman)?,
+        seed: args.seed,
+        only: args.only,
+        soak: Duration::from_secs_f64(minutes * 60.0),
+        rate: args.rate,
+    };
+    chaos::run(&options).await
 }
 
 fn publish(out: &Path, section: Section, text: &str) -> io::Result<()> {

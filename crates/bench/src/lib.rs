@@ -1,7 +1,9 @@
 //! Measuring: a mock upstream, the floor proxy, a load generator, and the runs that compare.
 //!
-//! Start with [`cli`] for what can be done, and with [`floor`] for what Pointsman is held against.
+//! Start with [`cli`] for what can be done, and with [`floor`] for what Pointsman is held against. [`chaos`]
+//! measures something else: whether callers notice that providers fail.
 
+pub mod chaos;
 pub mod cli;
 pub mod clock;
 pub mod convert;

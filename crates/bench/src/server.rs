@@ -41,6 +41,15 @@ pub enum Program {
         /// Where it sends records by webhook, if anywhere.
         webhook: Option<SocketAddr>,
     },
+    /// Pointsman with a configuration of the caller's.
+    Configured {
+        /// The binary.
+        binary: PathBuf,
+        /// What follows its listeners and data folder, as YAML.
+        yaml: String,
+        /// Variables that the configuration names.
+        environment: Vec<(&'static str, &'static str)>,
+    },
     /// The LiteLLM proxy with one worker.
     LiteLlm {
         /// Its `litellm` program.
@@ -94,6 +103,17 @@ impl Server {
         self.child.id()
     }
 
+    /// The control plane of a Pointsman: its address and credential.
+    ///
+    /// # Errors
+    /// Where the files that say so cannot be read.
+    pub fn control(&self) -> io::Result<(SocketAddr, String)> {
+        let folder = self.folder.path();
+        let admin = fs::read_to_string(folder.join("admin"))?.parse().map_err(io::Error::other)?;
+        let token = fs::read_to_string(data_path(folder).join("admin.token"))?;
+        Ok((admin, token.trim().to_owned()))
+    }
+
     /// Writes a new configuration and sends SIGHUP.
     ///
     /// # Errors
@@ -137,7 +157,7 @@ impl Server {
     /// Waits until it accepts connections; Pointsman, until `/livez` says so. Nothing here may need the
     /// mock: it runs on this very thread.
     fn wait_ready(&mut self, program: &Program) -> io::Result<()> {
-        let live = matches!(program, Program::Pointsman { .. });
+        let live = matches!(program, Program::Pointsman { .. } | Program::Configured { .. });
         let rival = matches!(program, Program::LiteLlm { .. } | Program::Portkey { .. });
         let deadline = Instant::now() + if rival { RIVAL_PATIENCE } else { PATIENCE };
         while !answers(self.address, live) {
@@ -223,6 +243,16 @@ fn command(
             let mut command = Command::new(binary);
             // The preset that knows the price wants a key; the mock takes any.
             command.env_clear().env("OPENAI_API_KEY", "sk-bench");
+            command.current_dir(folder).arg("serve").arg("--config").arg(path);
+            Ok(command)
+        }
+        Program::Configured { binary, yaml, environment } => {
+            let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)).to_string();
+            fs::write(folder.join("admin"), &admin)?;
+            let path = config_path(folder);
+            fs::write(&path, config::around(yaml, address, &admin))?;
+            let mut command = Command::new(binary);
+            command.env_clear().envs(environment.iter().copied());
             command.current_dir(folder).arg("serve").arg("--config").arg(path);
             Ok(command)
         }

@@ -123,6 +123,14 @@ impl Fleet {
     }
 }
 
+/// Pointsman's configuration around a caller's own part: records, no discovery, no access log.
+pub(super) fn around(yaml: &str, listen: SocketAddr, admin: &str) -> String {
+    format!(
+        "server:\n  listen: \"{listen}\"\n  admin: \"{admin}\"\ndata:\n  dir: {DATA}\nlog:\n  access: off\n\
+         discovery:\n  env: false\n  engines: false\n{yaml}"
+    )
+}
+
 /// Pointsman's part for an exporter to `receiver`.
 pub(super) fn webhook(receiver: SocketAddr) -> String {
     format!("exporters:\n  bench:\n    kind: webhook\n    endpoint: \"http://{receiver}/\"\n")
