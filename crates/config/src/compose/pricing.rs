@@ -48,7 +48,7 @@ impl Pricing {
             }
             .map(Box::new),
             price_version: self.version,
-            context_length: entry.as_ref().and_then(|entry| entry.max_input),
+            context_length: traits.context_length,
             listed: true,
             dialects: entry.as_ref().filter(|_| provider.dialects_by_model).and_then(spoken),
             mode: entry.map(|entry| entry.mode),

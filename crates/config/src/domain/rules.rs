@@ -30,6 +30,8 @@ pub(crate) struct OwnRules {
     /// Whole: what is not said is as with the provider.
     pub(crate) endpoint: Arc<EndpointPolicy>,
     pub(crate) timeouts: TimeoutOverrides,
+    /// In tokens.
+    pub(crate) context_length: Option<u32>,
     pub(crate) prefill: Option<Prefill>,
     pub(crate) reasoning: Option<bool>,
 }
@@ -38,6 +40,7 @@ pub(crate) struct OwnRules {
 pub(crate) struct Traits {
     pub(crate) endpoint: Arc<EndpointPolicy>,
     pub(crate) timeouts: Arc<Timeouts>,
+    pub(crate) context_length: Option<u32>,
     pub(crate) prefill: Prefill,
     pub(crate) reasons: bool,
 }
@@ -62,6 +65,8 @@ impl ModelRules {
             _ => Prefill::None,
         });
         let endpoint = Arc::clone(own.map_or(&self.endpoint, |own| &own.endpoint));
-        Traits { endpoint, timeouts, prefill, reasons }
+        let known = entry.and_then(|entry| entry.max_input);
+        let context_length = own.and_then(|own| own.context_length).or(known);
+        Traits { endpoint, timeouts, context_length, prefill, reasons }
     }
 }

@@ -111,6 +111,8 @@ section! {
     pub(crate) struct Model {
         /// The upstream id.
         id: Spanned<String>,
+        /// The longest prompt, in tokens, where the catalogue does not know it.
+        context_length: Option<Spanned<u32>>,
         /// Limits.
         timeouts: Option<ModelTimeouts>,
         /// When it is left in peace, or `off`.

@@ -39,6 +39,7 @@ fn mutated_examples_never_panic() {
         include_str!("../../../../examples/fallback.yaml"),
         include_str!("../../../../examples/split.yaml"),
         include_str!("../../../../examples/vendors.yaml"),
+        include_str!("../../../../examples/resilience.yaml"),
         include_str!("all_errors.yaml"),
     ];
     let pieces = [
@@ -47,7 +48,7 @@ fn mutated_examples_never_panic() {
     ];
     let mut rng = Rng::new(7);
     for _ in 0..400 {
-        let mut text = examples[rng.below(5) as usize].as_bytes().to_vec();
+        let mut text = examples[rng.below(examples.len() as u64) as usize].as_bytes().to_vec();
         for _ in 0..=rng.below(6) {
             let at = rng.below(text.len() as u64) as usize;
             let end = (at + rng.below(20) as usize).min(text.len());

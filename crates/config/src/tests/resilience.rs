@@ -132,6 +132,7 @@ fn a_model_may_have_its_own_in_place_of_its_providers() {
         timeouts: { total: 5s }
         reasoning: true
         prefill: prefix
+        context_length: 8192
 ",
     );
     let [plain, other, own] =
@@ -147,6 +148,7 @@ fn a_model_may_have_its_own_in_place_of_its_providers() {
     assert_eq!((own.endpoint.max_concurrency, own.endpoint.max_queue), (Some(4), 0));
     assert_eq!((own.endpoint.zone.as_deref(), own.endpoint.probe), (Some("here"), None));
     assert_eq!((own.reasons, own.prefill), (true, Prefill::Prefix));
+    assert_eq!((own.context_length, plain.context_length), (Some(8192), None));
     assert_eq!((own.timeouts.total, own.timeouts.first_token), (seconds(5), seconds(40)));
     assert!(snapshot.deployment_of("a", "unheard-of").is_none(), "a list is closed");
 }
@@ -283,7 +285,7 @@ pointsman.yaml:3:66: `yes` is none of off, message, prefix, partial, continue_fi
 pointsman.yaml:3:77: expected a text, found a list
 pointsman.yaml:4:42: the key `id` is missing
 pointsman.yaml:4:67: unknown key `temperature`
-  hint: known keys are id, timeouts, breaker, limits, zone, ease_in, probe, prefill, reasoning
+  hint: known keys are id, context_length, timeouts, breaker, limits, zone, ease_in, probe, prefill, reasoning
 pointsman.yaml:4:85: expected a text, found a list
 pointsman.yaml:6:40: `p100` is no percentile
   hint: write `p50` to `p99`, or a time: `2s`
@@ -307,7 +309,7 @@ fn what_makes_no_sense_is_told_with_its_place_and_a_way_out() {
   b: { base_url: 'http://b/v1', limits: { concurrency: 0, queue: 999999, requests_per_minute: 0 } }
   c: { base_url: 'http://c/v1', breaker: { failures: 5000, window: 0s, share: { percent: 0, minimum: 0 } } }
   d: { base_url: 'http://d/v1', breaker: { consecutive: 0 }, probe: { every: 1ms, max_per_day: 0 } }
-  e: { base_url: 'http://e/v1', models: [{ id: '' }, { id: m, timeouts: { total: 0s } }] }
+  e: { base_url: 'http://e/v1', models: [{ id: '' }, { id: m, timeouts: { total: 0s }, context_length: 0 }] }
 routes:
   r: { first: [sim/a], hedge: { max_share: 0 }, fallbacks: { quota: [], content_filter: nowhere-to-be-found } }
   s: { first: [sim/a], hedge: { after: 0s }, timeouts: { reasoning: { total: 0s } } }
@@ -330,6 +332,7 @@ pointsman.yaml:5:78: probes are paid for: wait at least `1s` between two
 pointsman.yaml:5:96: must be at least 1
 pointsman.yaml:6:48: not the id of a model
 pointsman.yaml:6:82: a limit of 0 would let nothing pass
+pointsman.yaml:6:104: must be at least 1
 pointsman.yaml:8:44: a share of 0 is `hedge: off`
 pointsman.yaml:8:69: an empty list leads nowhere
   hint: leave the key out, or name at least one candidate

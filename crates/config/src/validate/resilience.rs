@@ -174,12 +174,14 @@ impl Checker<'_> {
     }
 
     fn own_rules(&mut self, raw: raw::Model, base: &Arc<EndpointPolicy>) -> OwnRules {
-        let raw::Model { id: _, timeouts, breaker, limits, zone, ease_in, probe, prefill, reasoning } = raw;
+        let context_length = raw.context_length.as_ref().map(|length| self.positive(Some(length), 1));
+        let raw::Model { timeouts, breaker, limits, zone, ease_in, probe, prefill, reasoning, .. } = raw;
         let endpoint = self.endpoint_policy(Endpoint { breaker, limits, zone, ease_in, probe }, base);
         let timeouts = timeouts.map(|raw| self.model_timeouts(raw)).unwrap_or_default();
         OwnRules {
             endpoint: if endpoint == **base { Arc::clone(base) } else { Arc::new(endpoint) },
             timeouts,
+            context_length,
             prefill: prefill.map(Prefill::from),
             reasoning,
         }
