@@ -228,9 +228,14 @@ impl Endpoint {
     }
 
     /// What was known of its speed is of another time.
-    fn begin_anew(&self, now: Duration, ease_in: u64) {
+    fn forget_speed(&self) {
         self.first_token.clear();
         self.per_token.clear();
+    }
+
+    /// It is called again after a pause, as if it were new.
+    fn begin_anew(&self, now: Duration, ease_in: u64) {
+        self.forget_speed();
         self.warm_since.set(nanos(now).max(1));
         self.ease_in.set(ease_in);
     }

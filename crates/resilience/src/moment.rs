@@ -29,7 +29,8 @@ impl Moment {
 
     /// Sets it where it was never set, and says whether that was so.
     pub(crate) fn begin(&self, nanos: u64) -> bool {
-        self.0.compare_exchange(0, nanos.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.get() == 0
+            && self.0.compare_exchange(0, nanos.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Replaces it by what `change` makes of it; `None` leaves it and is handed back.

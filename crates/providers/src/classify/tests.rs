@@ -192,6 +192,10 @@ fn what_is_forbidden_is_known() {
     ] {
         assert_eq!(code(status, word), Outcome::ContentFiltered, "{word}");
     }
+    for word in ["SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY"] {
+        let blocked = ErrorInfo { reason: Some(word), ..NOTHING };
+        assert_eq!(classify_body_error(&blocked), Outcome::ContentFiltered, "{word}");
+    }
     let azure = ErrorInfo { code: Some("400"), reason: Some("ResponsibleAIPolicyViolation"), ..NOTHING };
     assert_eq!(classify(400, None, &azure), Outcome::ContentFiltered);
     for (status, message) in [

@@ -12,13 +12,16 @@ pub(super) const BY_WORD: &[(&str, Class)] = &[
     ("exceed_context_size_error", Class::ContextTooLong),
     ("context_window_exceeded", Class::ContextTooLong),
     ("model_max_prompt_tokens_exceeded", Class::ContextTooLong),
-    // Content: OpenAI (also of pictures), Azure, Google's blocks as proxies tell them.
+    // Content: OpenAI (also of pictures), Azure, DashScope, and why Google blocks a prompt.
     ("content_policy_violation", Class::ContentFiltered),
     ("moderation_blocked", Class::ContentFiltered),
     ("content_filter", Class::ContentFiltered),
     ("responsibleaipolicyviolation", Class::ContentFiltered),
     ("data_inspection_failed", Class::ContentFiltered),
     ("prohibited_content", Class::ContentFiltered),
+    ("safety", Class::ContentFiltered),
+    ("blocklist", Class::ContentFiltered),
+    ("image_safety", Class::ContentFiltered),
     // OpenAI: 429 for an account without credit, where waiting cannot help. Anthropic; DeepSeek and Moonshot.
     ("insufficient_quota", Class::QuotaExhausted),
     ("billing_hard_limit_reached", Class::QuotaExhausted),

@@ -98,8 +98,11 @@ impl Ticket {
             _ if outcome.counts_against_health() || only_key => Verdict::Bad,
             _ => Verdict::Neutral,
         };
-        if endpoint.breaker.end(self.pass, &self.policy.breaker, verdict, now) == Change::Closed {
-            endpoint.begin_anew(now, nanos(self.policy.ease_in));
+        match endpoint.breaker.end(self.pass, &self.policy.breaker, verdict, now) {
+            Change::None => {}
+            // What its failures counted as would keep the probe away for longer than the breaker does.
+            Change::Opened => endpoint.forget_speed(),
+            Change::Closed => endpoint.begin_anew(now, nanos(self.policy.ease_in)),
         }
     }
 
