@@ -302,6 +302,36 @@ fn speed_is_learned_from_what_succeeded() {
 }
 
 #[test]
+fn a_slow_reader_does_not_make_a_provider_slow() {
+    let world = plain(1);
+    let stream = |at: u64, took: u64| {
+        let mut stream = world.admit(secs(at)).unwrap();
+        stream.first_token(secs(at) + ms(100));
+        stream.end(Outcome::Success, 0, 101, secs(at) + ms(100 + took));
+    };
+    stream(10, 1_000);
+    stream(12, 600_000);
+    let each = world.view(secs(612)).time_per_token.unwrap();
+    assert!(each <= ms(20), "{each:?}");
+}
+
+#[test]
+fn what_was_given_up_has_taken_so_long_at_least() {
+    let world = plain(1);
+    world.admit(secs(1)).unwrap().end(Outcome::Cancelled, 0, 0, secs(9));
+    assert_eq!(world.view(secs(9)).first_token, None, "nothing to hold it against");
+    world.admit(secs(10)).unwrap().end(Outcome::Success, 0, 0, secs(11));
+    world.admit(secs(11)).unwrap().end(Outcome::Cancelled, 0, 0, secs(11) + ms(500));
+    assert!(world.view(secs(12)).first_token.unwrap() <= secs(1));
+    world.admit(secs(12)).unwrap().end(Outcome::Cancelled, 0, 0, secs(16));
+    assert!(world.view(secs(16)).first_token.unwrap() > ms(3_900));
+    let mut seen = world.admit(secs(20)).unwrap();
+    seen.first_token(secs(21));
+    seen.end(Outcome::Cancelled, 0, 0, secs(90));
+    assert!(world.view(secs(90)).first_token.unwrap() < secs(4), "its first token came in time");
+}
+
+#[test]
 fn failures_count_as_time() {
     let world = World::new(1, EndpointPolicy { breaker: BreakerPolicy::OFF, ..EndpointPolicy::default() });
     let mut stream = world.admit(secs(10)).unwrap();

@@ -17,6 +17,9 @@ const PENALTY: f64 = 5.0;
 /// Nothing that a failure counts as is below or above this, in seconds.
 const LEAST_PENALTY: f64 = 0.5;
 const MOST_PENALTY: f64 = 60.0;
+/// A single answer raises the time per token by no more than this factor: a client that reads slowly holds
+/// its provider back, and says nothing of it.
+const MOST_RISE: f64 = 2.0;
 
 /// Leave to make one call. Dropped, it was cancelled.
 #[derive(Debug)]
@@ -81,7 +84,7 @@ impl Ticket {
     }
 
     /// The call is over. `tokens` are those that it used, in and out, `output_tokens` those of the answer;
-    /// zero: not known.
+    /// zero: not known. Of a call without [`Ticket::first_token`] the whole time counts as the wait for it.
     pub fn end(mut self, outcome: Outcome, tokens: u64, output_tokens: u64, now: Duration) {
         self.ended = true;
         self.leave();
@@ -121,8 +124,9 @@ impl Ticket {
         if outcome == Outcome::Success {
             match self.first_token {
                 Some(first) if output_tokens > 1 => {
-                    let rest = now.saturating_sub(first).as_secs_f64();
-                    endpoint.per_token.feed(rest / (output_tokens - 1) as f64, at);
+                    let each = now.saturating_sub(first).as_secs_f64() / (output_tokens - 1) as f64;
+                    let most = endpoint.per_token.get(at).map_or(f64::INFINITY, |usual| usual * MOST_RISE);
+                    endpoint.per_token.feed(each.min(most), at);
                 }
                 Some(_) => {}
                 // A whole answer: what its tokens did not take is the wait for the first.
@@ -135,6 +139,12 @@ impl Ticket {
             let usual = endpoint.first_token.get(at).unwrap_or_default();
             let penalty = (took.max(usual) * PENALTY).clamp(LEAST_PENALTY, MOST_PENALTY);
             endpoint.first_token.feed(penalty.max(usual), at);
+        } else if outcome == Outcome::Cancelled && self.first_token.is_none() {
+            // Whoever gave it up (a hedge that another one won, say) has waited for so long at least.
+            let usual = endpoint.first_token.get(at);
+            if usual.is_some_and(|usual| took > usual) {
+                endpoint.first_token.feed(took, at);
+            }
         }
     }
 
