@@ -5,7 +5,7 @@
 //! through [`openai::stream::StreamObserver`], plain ones past [`openai::answer::observe`]: both
 //! look at the bytes, neither rebuilds them. [`json`] is the scanner under all of it, [`sse`] the
 //! framing of event streams, [`multipart`] reads forms with files, [`websocket`] looks at frames as they
-//! pass.
+//! pass, [`opening`] tells conversations apart.
 
 pub mod anthropic;
 pub mod convert;
@@ -19,6 +19,7 @@ pub mod multipart;
 pub mod neutral;
 pub mod ollama;
 pub mod openai;
+pub mod opening;
 pub mod probe;
 pub mod splice;
 pub mod sse;
