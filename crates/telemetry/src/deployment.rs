@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pointsman_core::{AttemptRecord, Outcome, Usage};
 
 use crate::names::OTHER;
+use crate::resilience::PassedOver;
 
 /// Distinct pairs of provider and model with their own series. A scrape of so many, with about a
 /// dozen series each, stays near half a megabyte.
@@ -28,6 +29,7 @@ pub struct DeploymentMetrics {
     pub(crate) cost_nanos: AtomicU64,
     pub(crate) unpriced: AtomicU64,
     pub(crate) duration_us: AtomicU64,
+    pub(crate) passed_over: [AtomicU64; PassedOver::WORDS.len()],
 }
 
 impl DeploymentMetrics {
@@ -40,6 +42,7 @@ impl DeploymentMetrics {
             cost_nanos: AtomicU64::new(0),
             unpriced: AtomicU64::new(0),
             duration_us: AtomicU64::new(0),
+            passed_over: Default::default(),
         }
     }
 

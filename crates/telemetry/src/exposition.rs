@@ -24,6 +24,7 @@ impl Collector for Series {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         self.encode_requests(&mut encoder)?;
         self.encode_deployments(&mut encoder)?;
+        self.encode_resilience(&mut encoder)?;
         self.encode_queues(&mut encoder)?;
         self.encode_exporters(&mut encoder)?;
         self.encode_state(&mut encoder)
@@ -192,13 +193,13 @@ impl Series {
 /// The values of the stream label.
 const STREAM: [&str; 2] = ["false", "true"];
 
-type Label<'l> = (&'l str, &'l str);
+pub(crate) type Label<'l> = (&'l str, &'l str);
 
-fn labels(deployment: &DeploymentMetrics) -> [Label<'_>; 2] {
+pub(crate) fn labels(deployment: &DeploymentMetrics) -> [Label<'_>; 2] {
     [(names::PROVIDER, &*deployment.provider), (names::MODEL, &*deployment.model)]
 }
 
-fn counters<'e>(
+pub(crate) fn counters<'e>(
     encoder: &'e mut DescriptorEncoder<'_>,
     name: &'static str,
     help: &str,
@@ -218,11 +219,15 @@ fn value_used(family: &mut MetricEncoder<'_>, labels: &[Label<'_>], amount: f64)
     if amount > 0.0 { value(family, labels, &amount) } else { Ok(()) }
 }
 
-fn count(family: &mut MetricEncoder<'_>, labels: &[Label<'_>], counter: &AtomicU64) -> Result<(), Error> {
+pub(crate) fn count(
+    family: &mut MetricEncoder<'_>,
+    labels: &[Label<'_>],
+    counter: &AtomicU64,
+) -> Result<(), Error> {
     value(family, labels, &counter.load(Ordering::Relaxed))
 }
 
-fn count_used(
+pub(crate) fn count_used(
     family: &mut MetricEncoder<'_>,
     labels: &[Label<'_>],
     counter: &AtomicU64,

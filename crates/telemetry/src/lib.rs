@@ -10,6 +10,7 @@ pub mod histogram;
 pub mod logging;
 pub mod metrics;
 pub mod names;
+pub mod resilience;
 
 mod deployment;
 mod exposition;
@@ -20,3 +21,4 @@ pub use access_log::AccessLog;
 pub use deployment::DeploymentMetrics;
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use metrics::{Metrics, SinkCounters};
+pub use resilience::{EndpointSample, Hedged, PassedOver, Probed, ResilienceCounters, Waited};

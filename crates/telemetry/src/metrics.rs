@@ -1,8 +1,8 @@
 //! The counters, gauges and histograms of the whole program. Counting is an addition to an atomic
 //! that was found beforehand: no look-up of labels, no lock.
 //!
-//! Counters by provider and model are in `deployment.rs`, the text form in
-//! `exposition.rs`.
+//! Counters by provider and model are in `deployment.rs`, those of retries and the like in `resilience.rs`, the
+//! text form in `exposition.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::deployment::{DeploymentMetrics, Deployments};
 use crate::histogram::{DurationHistogram, OVERHEAD_BOUNDS_US, REQUEST_BOUNDS_US};
+use crate::resilience::{EndpointSample, EndpointSource, ResilienceCounters};
 
 /// The values of the status label, in the order of [`status_class`].
 pub(crate) const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -87,6 +88,17 @@ impl Metrics {
         if let Some(count) = position.and_then(|position| self.series.refused.get(position)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What is done so that requests come through.
+    #[must_use]
+    pub fn resilience(&self) -> &ResilienceCounters {
+        &self.series.resilience
+    }
+
+    /// Who is asked at each scrape how the deployments are doing. The first call counts.
+    pub fn watch_endpoints(&self, ask: impl Fn() -> Vec<EndpointSample> + Send + Sync + 'static) {
+        self.series.endpoints.set(Box::new(ask));
     }
 
     /// Requests that have not ended: count up when one is accepted, down when it has ended.
@@ -182,6 +194,8 @@ pub(crate) struct Series {
     pub(crate) overhead: DurationHistogram,
     pub(crate) usage: [AtomicU64; USAGE_SOURCES.len()],
     pub(crate) deployments: Deployments,
+    pub(crate) resilience: ResilienceCounters,
+    pub(crate) endpoints: EndpointSource,
     pub(crate) in_flight: AtomicI64,
     pub(crate) realtime_sessions: AtomicI64,
     pub(crate) body_bytes: AtomicI64,
@@ -207,6 +221,8 @@ impl Series {
             overhead: DurationHistogram::new(OVERHEAD_BOUNDS_US),
             usage: Default::default(),
             deployments: Deployments::new(),
+            resilience: ResilienceCounters::default(),
+            endpoints: EndpointSource::default(),
             in_flight: AtomicI64::new(0),
             realtime_sessions: AtomicI64::new(0),
             body_bytes: AtomicI64::new(0),

@@ -27,8 +27,10 @@ pub const SINK: &str = "sink";
 pub const EXPORTER: &str = "exporter";
 /// `api` or `admin`.
 pub const LISTENER: &str = "listener";
-/// `ok` or `failed`; for exporters `sent`, `failed` or `dropped`.
+/// `ok` or `failed`; for exporters `sent`, `failed` or `dropped`; for waits, hedges and probes what became of them.
 pub const RESULT: &str = "result";
+/// Why a candidate was not asked.
+pub const REASON: &str = "reason";
 /// A word of `pointsman_core::ErrorCode`.
 pub const CODE: &str = "code";
 /// The program's version.
@@ -59,6 +61,24 @@ pub const TOKENS: &str = "pointsman_tokens";
 pub const COST: &str = "pointsman_cost_usd";
 /// Counter: upstream calls whose price is not known.
 pub const UNPRICED: &str = "pointsman_unpriced_attempts";
+/// Counter: candidates that were not asked in their turn.
+pub const PASSED_OVER: &str = "pointsman_candidates_passed_over";
+/// Counter: candidates that were asked again after a pause.
+pub const RETRIES: &str = "pointsman_retries";
+/// Counter: requests that would wait for a deployment.
+pub const WAITS: &str = "pointsman_waits";
+/// Counter: second attempts beside late ones.
+pub const HEDGES: &str = "pointsman_hedges";
+/// Counter: requests that were given another one's answer.
+pub const COALESCED: &str = "pointsman_requests_coalesced";
+/// Counter: calls of our own to sick deployments.
+pub const PROBES: &str = "pointsman_probes";
+/// Gauge: breakers of deployments.
+pub const BREAKER_STATE: &str = "pointsman_breaker_state";
+/// Gauge: upstream calls that have not ended.
+pub const ENDPOINT_IN_FLIGHT: &str = "pointsman_endpoint_in_flight";
+/// Gauge: requests that wait for a deployment.
+pub const ENDPOINT_WAITING: &str = "pointsman_endpoint_waiting";
 /// Gauge: requests that have not ended.
 pub const IN_FLIGHT: &str = "pointsman_requests_in_flight";
 /// Gauge: realtime sessions that have not ended.
