@@ -125,6 +125,13 @@ impl Snapshot {
         candidates.iter().filter_map(|candidate| self.deployment(candidate.deployment).cloned()).collect()
     }
 
+    /// Every deployment: those of the resolver, and those of models that no list holds as far as they are kept.
+    #[must_use]
+    pub fn all_deployments(&self) -> Vec<Arc<Deployment>> {
+        let dynamic = self.dynamic.lock().unwrap_or_else(PoisonError::into_inner);
+        self.deployments.iter().chain(dynamic.values()).cloned().collect()
+    }
+
     /// The deployment of a model that no list holds. The first thousand are kept.
     #[must_use]
     pub fn dynamic(&self, wanted: DynamicDeployment<'_>) -> Option<Arc<Deployment>> {

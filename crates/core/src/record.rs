@@ -122,6 +122,8 @@ impl RequestRecord {
     /// The attempt whose answer the client got, or the last one.
     #[must_use]
     pub fn last_attempt(&self) -> Option<&AttemptRecord> {
-        self.attempts.last()
+        // Of two at one time, the later one may have been given up for the other.
+        let kept = self.attempts.iter().rev().find(|attempt| attempt.outcome != Outcome::Cancelled);
+        kept.or(self.attempts.last())
     }
 }

@@ -76,14 +76,19 @@ pub(crate) fn response_in(
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if error.code == ErrorCode::UpstreamUnauthorized {
-        // OpenAI's clients retry on 5xx unless told otherwise; here only the operator can help.
-        response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+        // Here only the operator can help.
+        forbid_retry(&mut response);
     }
     if let Some(record) = record {
         headers::insert_request_id(response.headers_mut(), record.id);
         response.headers_mut().insert(headers::ATTEMPTS, HeaderValue::from(record.attempts.len()));
     }
     response
+}
+
+/// Keeps clients from trying again by themselves: OpenAI's and Anthropic's do so on 5xx unless told otherwise.
+pub(crate) fn forbid_retry(response: &mut Response<ResponseBody>) {
+    response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
 }
 
 /// The body of an error in OpenAI's shape, with every attempt so far.

@@ -19,6 +19,8 @@ pub(crate) const SIMULATED: HeaderName = HeaderName::from_static("x-pointsman-si
 pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-pointsman-dropped");
 /// Nobody counted the tokens.
 pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-pointsman-estimated");
+/// The answer was made for another request that was the same.
+pub(crate) const COALESCED: HeaderName = HeaderName::from_static("x-pointsman-coalesced");
 
 pub(crate) const AGENT: HeaderName = HeaderName::from_static("x-pointsman-agent");
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-pointsman-session");

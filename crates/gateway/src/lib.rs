@@ -6,16 +6,21 @@
 mod asked;
 mod body;
 mod budget;
+mod control;
+mod endpoints;
 mod errors;
 mod framing;
 mod handlers;
 mod headers;
+mod line;
 mod live;
 mod meter;
 mod origin;
+mod pass;
 mod passthrough;
 mod percent;
 pub mod pipeline;
+mod probes;
 mod query;
 mod realtime;
 mod recorder;
@@ -35,21 +40,27 @@ use arc_swap::ArcSwap;
 use pointsman_config::Snapshot;
 use pointsman_core::objects::ObjectOwners;
 use pointsman_core::responses::ResponseStore;
-use pointsman_core::{Clock, Principal, RequestIds};
-use pointsman_resilience::FailureTable;
+use pointsman_core::{Clock, Principal, RequestIds, SessionTable};
+use pointsman_resilience::{Affinity, FailureTable};
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Drain;
 use pointsman_transport::guard::Fetcher;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use endpoints::Timeline;
+use pipeline::coalesce::Together;
 use responses::Responses;
 
 pub use body::ResponseBody;
+pub use control::EndpointStatus;
 pub use passthrough::relay::Interrupted;
 pub use recorder::{Recorder, RecorderThread};
 pub use service::GatewayService;
 pub use simulated::SimulatedConnect;
+
+/// Sessions whose deployment is remembered at one time.
+const MAX_SESSIONS: usize = 64 * 1024;
 
 /// What all requests share.
 pub struct Gateway {
@@ -57,6 +68,8 @@ pub struct Gateway {
     pub(crate) world: Arc<ArcSwap<Snapshot>>,
     pub(crate) clock: Clock,
     pub(crate) started: Instant,
+    /// The same as the state machines count it.
+    pub(crate) timeline: Timeline,
     pub(crate) ids: RequestIds,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Arc<Metrics>,
@@ -65,6 +78,10 @@ pub struct Gateway {
     pub(crate) local: Arc<Principal>,
     /// Answers that are read to their end after their client left.
     pub(crate) leftovers: TaskTracker,
+    /// Which sessions are kept on which deployments.
+    pub(crate) affinity: Box<dyn SessionTable>,
+    /// Requests that others like them wait for.
+    pub(crate) together: Together,
     /// Wrong keys by address.
     pub(crate) failures: FailureTable,
     /// Whose files and batches are whose; without it there are none.
@@ -95,22 +112,27 @@ impl Gateway {
     ) -> Arc<Self> {
         // Drawn, because processes in containers all have the same id of their own.
         let node = RandomState::new().build_hasher().finish();
-        Arc::new(Self {
+        let gateway = Arc::new(Self {
             world,
             clock,
             started: clock.now(),
+            timeline: Timeline::new(clock),
             ids: RequestIds::new(node),
             recorder,
             metrics,
             drain,
             local: Arc::default(),
             leftovers: TaskTracker::new(),
+            affinity: Box::new(Affinity::new(MAX_SESSIONS)),
+            together: Together::default(),
             failures: FailureTable::default(),
             objects: OnceLock::new(),
             responses: OnceLock::new(),
             fetcher: OnceLock::new(),
             warned_of_vendor_key: AtomicBool::new(false),
-        })
+        });
+        gateway.show_endpoints();
+        gateway
     }
 
     /// Serves files and batches, whose owners are kept here. The first call counts.

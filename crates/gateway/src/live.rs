@@ -5,7 +5,10 @@ use std::sync::Arc;
 use http::HeaderValue;
 use pointsman_config::Deployment;
 use pointsman_providers::{catalogue, vendor};
-use pointsman_telemetry::{DeploymentMetrics, Metrics};
+use pointsman_telemetry::DeploymentMetrics;
+
+use crate::Gateway;
+use crate::endpoints::Site;
 
 /// The series of models that nobody but a caller knows.
 const OTHER: &str = "other";
@@ -20,14 +23,17 @@ pub(crate) struct Live {
     pub(crate) metrics: Arc<DeploymentMetrics>,
     /// The most tokens that its model can write, where known.
     pub(crate) max_output: Option<u64>,
+    /// How it is doing; shared with earlier and later worlds.
+    pub(crate) site: Arc<Site>,
 }
 
 impl Live {
     /// What is kept with `deployment`.
-    pub(crate) fn of<'a>(deployment: &'a Deployment, metrics: &Metrics) -> Option<&'a Self> {
+    pub(crate) fn of<'a>(deployment: &'a Deployment, gateway: &Gateway) -> Option<&'a Self> {
         deployment.state.get_or_init(|| Self {
+            site: Site::of(deployment, gateway.timeline),
             // What callers make up gets no series of its own: there would be no end to them.
-            metrics: metrics.deployment(
+            metrics: gateway.metrics.deployment(
                 &deployment.key.provider,
                 if deployment.listed { &deployment.key.model } else { OTHER },
             ),

@@ -1,16 +1,19 @@
 //! Stage 13: a request is settled once, when its guard is dropped: at the end of the answer, after an
-//! error, or because the client left.
+//! error, or because the client left. [`beside`] is what two attempts at one time need.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use pointsman_config::Deployment;
 use pointsman_core::record::{Bodies, TraceContext};
 use pointsman_core::{
     AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, Phase, PublicError, RequestId, RequestRecord,
     Usage, UsageSource,
 };
+use pointsman_providers::limits_seen;
 use pointsman_wire::neutral::Losses;
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -20,9 +23,16 @@ use crate::budget::ByteLease;
 use crate::headers;
 use crate::live::Live;
 use crate::meter::{Meter, micros};
+use crate::pass::Pass;
 use crate::passthrough::exchange::cost_is_known;
 use crate::pipeline::attempt::CHARS_PER_TOKEN;
+use crate::pipeline::balance::Sticky;
+use crate::pipeline::exhaustion::most_useful;
 use crate::recorder::RecordPermit;
+
+mod beside;
+
+use self::beside::Beside;
 
 /// What stands before fields of the answer where fields of the request stand too.
 const ANSWER: &str = "answer.";
@@ -37,15 +47,31 @@ pub(crate) struct Settlement {
     pub(crate) meter: Meter,
     /// The body's share of the byte budget, held as long as the body may be sent again.
     pub(crate) lease: Option<ByteLease>,
+    /// Where its session is to be kept.
+    pub(crate) sticky: Option<Sticky>,
+    /// Attempts that have begun.
+    begun: u32,
+    /// What ran beside.
+    beside: Option<Arc<Beside>>,
+    /// These are the accounts of a single attempt beside others.
+    forked: bool,
+    /// The request was tried as often as it may be: if its client did so, too, load would only multiply.
+    pub(crate) tried_enough: bool,
 }
 
 /// An upstream call that has not ended.
 struct OpenAttempt {
+    /// Its number in the request, from 0.
+    number: u32,
     deployment: Arc<Deployment>,
+    /// Bytes of its request's body; 0: not known.
+    sent: u64,
     started: Instant,
     attempt: AttemptRecord,
     /// What it costs, where that was summed as it went.
     billed: Option<Cost>,
+    /// Its place among the deployment's calls.
+    pass: Option<Pass>,
 }
 
 impl Settlement {
@@ -87,6 +113,11 @@ impl Settlement {
             open: None,
             meter,
             lease: None,
+            sticky: None,
+            begun: 0,
+            beside: None,
+            forked: false,
+            tried_enough: false,
         }
     }
 
@@ -103,7 +134,13 @@ impl Settlement {
     }
 
     /// An upstream call of `deployment` begins. It is on the record also if nobody sees its end.
-    pub(crate) fn begin_attempt(&mut self, deployment: &Arc<Deployment>, started: Instant) {
+    pub(crate) fn begin_attempt(
+        &mut self,
+        deployment: &Arc<Deployment>,
+        sent: u64,
+        started: Instant,
+        pass: Option<Pass>,
+    ) {
         let attempt = AttemptRecord {
             provider: deployment.key.provider.clone(),
             model: deployment.key.model.clone(),
@@ -116,7 +153,10 @@ impl Settlement {
             cost: Some(Cost::default()),
             detail: None,
         };
-        self.open = Some(OpenAttempt { deployment: deployment.clone(), started, attempt, billed: None });
+        let number = self.begun;
+        self.begun += 1;
+        let deployment = deployment.clone();
+        self.open = Some(OpenAttempt { number, deployment, sent, started, attempt, billed: None, pass });
     }
 
     /// The attempt that is under way turned out to be one of this deployment.
@@ -127,11 +167,31 @@ impl Settlement {
         }
     }
 
-    /// The head of the answer is here.
-    pub(crate) fn attempt_answered(&mut self, status: u16, now: Instant) {
-        if let Some(open) = &mut self.open {
-            open.attempt.status = Some(status);
-            open.attempt.first_byte_us = Some(micros(now.saturating_duration_since(open.started)));
+    /// The head of the answer is here. What it says of limits is learned.
+    pub(crate) fn attempt_answered(&mut self, status: StatusCode, headers: &HeaderMap, now: Instant) {
+        let Some(open) = &mut self.open else { return };
+        open.attempt.status = Some(status.as_u16());
+        open.attempt.first_byte_us = Some(micros(now.saturating_duration_since(open.started)));
+        if let Some(pass) = &open.pass {
+            let unix_us = u64::try_from(self.gateway.clock.unix_us(now)).unwrap_or_default();
+            let text = |name: &str| headers.get(name)?.to_str().ok();
+            let seen = limits_seen(&text, Duration::from_micros(unix_us));
+            if !seen.is_empty() {
+                pass.limits_seen(&seen, self.gateway.timeline.at(now));
+            }
+        }
+    }
+
+    /// The length of what was sent in the attempt that is under way, in bytes; `None`: not known.
+    pub(crate) fn sent_bytes(&self) -> Option<u64> {
+        self.open.as_ref().map(|open| open.sent).filter(|sent| *sent > 0)
+    }
+
+    /// The answer of the attempt that is under way begins to show.
+    pub(crate) fn first_token(&mut self, now: Instant) {
+        let now = self.gateway.timeline.at(now);
+        if let Some(pass) = self.open.as_mut().and_then(|open| open.pass.as_mut()) {
+            pass.first_token(now);
         }
     }
 
@@ -143,17 +203,41 @@ impl Settlement {
         detail: Option<Box<str>>,
         now: Instant,
     ) {
-        let Some(OpenAttempt { deployment, started, mut attempt, billed }) = self.open.take() else { return };
-        let usage = if usage.source == UsageSource::Unknown { self.presumed(outcome) } else { usage };
+        let Some(open) = self.open.take() else { return };
+        let OpenAttempt { number, deployment, sent, started, mut attempt, billed, pass } = open;
+        // What was refused by status was not worked on.
+        let refused = attempt.status.is_some_and(|status| status >= 400);
+        let usage = match usage.source {
+            UsageSource::Unknown if !refused => self.presumed(outcome, sent),
+            _ => usage,
+        };
         attempt.duration_us = micros(now.saturating_duration_since(started));
         attempt.outcome = outcome;
         attempt.usage = usage;
         // `None` from before its end: not to be known whatever its tokens.
         attempt.cost = attempt.cost.and_then(|_| billed.or_else(|| self.cost(&deployment, outcome, &usage)));
         attempt.detail = detail;
+        if let Some(pass) = pass {
+            // Of a deadline that passed while it had the smaller part of the time, it is innocent.
+            let late = outcome == Outcome::Timeout(Phase::Total)
+                && attempt.duration_us < self.meter.elapsed_us(now) / 2;
+            let outcome = if late { Outcome::Cancelled } else { outcome };
+            pass.end(outcome, (usage.total(), usage.output), self.gateway.timeline.at(now));
+        }
+        if let Some(sticky) = self.sticky.filter(|_| outcome == Outcome::Success) {
+            sticky.keep(&self.gateway, &deployment);
+        }
         if let Some(live) = self.live(&deployment) {
             live.metrics.observe(&attempt);
         }
+        match self.beside.as_ref().filter(|_| self.forked) {
+            Some(beside) => beside.push(number, attempt),
+            None => self.enter(number, attempt),
+        }
+    }
+
+    /// Puts an attempt that has ended into the row, in the order in which they began.
+    fn enter(&mut self, number: u32, attempt: AttemptRecord) {
         self.update(|record| {
             record.cost = match (record.cost, attempt.cost) {
                 (Some(mut sum), Some(cost)) => {
@@ -162,19 +246,27 @@ impl Settlement {
                 }
                 _ => None,
             };
-            record.attempts.push(attempt);
+            let place = record.attempts.len().min(number as usize);
+            record.attempts.insert(place, attempt);
         });
+    }
+
+    /// The span that exporters tell of the attempt that is under way or comes next: what is recorded is what was
+    /// sent.
+    pub(crate) fn span(&self) -> u64 {
+        let earlier = self.open.as_ref().map_or(self.begun, |open| open.number);
+        self.record().map_or(1, |record| record.id.span(earlier.saturating_add(1)))
     }
 
     /// What an attempt of which no usage is known used. A provider that refused did nothing; one that was
     /// given up, or that broke off, may well bill the prompt that it had: an estimate, never a zero.
-    fn presumed(&self, outcome: Outcome) -> Usage {
+    fn presumed(&self, outcome: Outcome, sent: u64) -> Usage {
         let Some(record) = self.record().filter(|_| may_have_worked(outcome)) else {
             return Usage::default();
         };
         match record.operation {
             Operation::Chat | Operation::TextCompletion | Operation::Embeddings => Usage {
-                input: record.request_bytes.div_ceil(CHARS_PER_TOKEN),
+                input: if sent > 0 { sent } else { record.request_bytes }.div_ceil(CHARS_PER_TOKEN),
                 source: UsageSource::Estimated,
                 ..Usage::default()
             },
@@ -211,9 +303,14 @@ impl Settlement {
         }
     }
 
+    /// The gateway whose accounts these are.
+    pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// What the gateway keeps with `deployment`.
     pub(crate) fn live<'a>(&self, deployment: &'a Deployment) -> Option<&'a Live> {
-        Live::of(deployment, &self.gateway.metrics)
+        Live::of(deployment, &self.gateway)
     }
 
     /// What the request to the present candidate does not carry; of earlier candidates nothing is kept.
@@ -245,11 +342,14 @@ impl Settlement {
 
     /// An error of ours ends it.
     pub(crate) fn refuse(&mut self, error: &PublicError, status: u16) {
-        let attempted =
-            self.record().and_then(|record| record.attempts.last()).map(|attempt| attempt.outcome);
+        let attempts = self.record().map(|record| record.attempts.iter());
+        let attempted = attempts.and_then(|attempts| most_useful(attempts.map(|attempt| attempt.outcome)));
         let outcome = match error.code.fault() {
             Fault::Client => Outcome::ClientFault,
-            Fault::Upstream => attempted.unwrap_or(Outcome::UpstreamFault),
+            Fault::Upstream => attempted.unwrap_or(match error.code {
+                ErrorCode::UpstreamRateLimited => Outcome::RateLimited { retry_after: error.retry_after },
+                _ => Outcome::UpstreamFault,
+            }),
             Fault::Gateway => Outcome::Overloaded { retry_after: error.retry_after },
         };
         self.end(outcome, status, Some(error.code));
@@ -277,6 +377,10 @@ impl Drop for Settlement {
             let used = self.record().and_then(|record| record.attempts.last()).map(|attempt| attempt.usage);
             self.update(|record| record.usage = used.unwrap_or_default());
         }
+        if self.forked {
+            return;
+        }
+        self.absorb();
         let Some(mut record) = self.record.take() else { return };
         let now = self.gateway.clock.now();
         record.duration_us = self.meter.elapsed_us(now);

@@ -74,6 +74,12 @@ impl Slot {
         self.0.get_or_init(|| Box::new(make())).downcast_ref()
     }
 
+    /// What is in the slot. `None` where nothing is yet, or another type.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.get()?.downcast_ref()
+    }
+
     /// Whether something is in it.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -9,10 +9,11 @@ use pointsman_config::{Deployment, Snapshot};
 use pointsman_core::{Dialect, Operation, Outcome, Phase, Usage, UsageSource};
 use pointsman_providers::PriceList;
 use pointsman_providers::classify::classify_body_error;
-use pointsman_transport::{CollectError, RequestBody, UpstreamBody, collect};
+use pointsman_transport::{RequestBody, UpstreamBody};
 use pointsman_wire::openai::answer::observe;
 use tokio::time::{Instant, timeout_at};
 
+use crate::pipeline::alive::read_whole;
 use crate::pipeline::attempt::{Failure, decode, send_failure, timed_out};
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::refusal::{blamed, error_info, refusal};
@@ -57,7 +58,7 @@ pub(crate) struct Open {
 /// The attempt is on the record from here on.
 pub(crate) fn begin(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) {
     let now = dispatch.gateway.clock.now();
-    dispatch.settlement.begin_attempt(deployment, now);
+    dispatch.begin_attempt(deployment, 0, now);
 }
 
 /// Sends `request` and waits for something to show, as long as the whole request may take.
@@ -80,14 +81,15 @@ pub(crate) async fn send_until(
     (head_by, phase): (Instant, Phase),
 ) -> Result<Answered, Failure> {
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
-    let sending = deployment.provider.upstream.send(request);
+    let connect = dispatch.timeouts(deployment).connect;
+    let sending = deployment.provider.upstream.send_within(request, connect);
     let response = match timeout_at(head_by, sending).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(send_failure(&error)),
         Err(_) => return Err(timed_out(phase)),
     };
     let now = dispatch.gateway.clock.now();
-    dispatch.settlement.attempt_answered(response.status().as_u16(), now);
+    dispatch.settlement.attempt_answered(response.status(), response.headers(), now);
     if !response.status().is_success() {
         return Err(refusal(dispatch, deployment, response, Dialect::OpenAiChat).await);
     }
@@ -147,15 +149,8 @@ async fn whole(
     response: Response<UpstreamBody>,
 ) -> Result<Whole, Failure> {
     let (head, body) = response.into_parts();
-    let collecting = collect(body, MAX_HELD_BYTES);
-    let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(CollectError::TooLong(_))) => {
-            return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
-        }
-        Ok(Err(error)) => return Err(Failure::new(Outcome::Reset, "the answer broke off").because(error)),
-        Err(_) => return Err(timed_out(Phase::Total)),
-    };
+    let pause = dispatch.has_another().then(|| dispatch.timeouts(deployment).between_chunks);
+    let body = read_whole(body, MAX_HELD_BYTES, dispatch.deadline.instant(), pause).await?;
     let mut headers = head.headers;
     let body = decode(&headers, body, MAX_HELD_BYTES)?;
     headers.remove(header::CONTENT_ENCODING);

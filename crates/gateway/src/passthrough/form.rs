@@ -111,7 +111,7 @@ async fn open(
     content_type: &HeaderValue,
 ) -> Result<Opened, PublicError> {
     loop {
-        let deployment = dispatch.candidate()?;
+        let deployment = dispatch.candidate().await?;
         let target = match attempt::relayed_target(dispatch, &deployment) {
             Ok(target) => target,
             Err(failure) => {
@@ -120,7 +120,7 @@ async fn open(
             }
         };
         exchange::begin(dispatch, &deployment);
-        let turn = dispatch.rng.next_u64();
+        let turn = dispatch.key() as u64;
         let mut request = head_of(dispatch, &deployment, Method::POST, target, turn);
         request.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
         *request.body_mut() = upload.body(&deployment.key.model);
@@ -132,7 +132,7 @@ async fn open(
         let started = upload.lock().started();
         let rejection = match started {
             true => dispatch.give_up(deployment, failure)?,
-            false => dispatch.go_on(deployment, failure).await?,
+            false => dispatch.go_on(deployment, failure)?,
         };
         if let Some(rejection) = rejection {
             return Ok(Opened::Rejected(attempt::Opened::Rejected(rejection)));

@@ -74,6 +74,8 @@ pub(crate) async fn run(
     let call = Call::new(&head, &path, upload);
     let outgoing = Outgoing::new(Bytes::new(), &head.headers);
     let mut dispatch = Dispatch::new(gateway, settlement, planned, outgoing);
+    // What a call makes belongs to the account of one key: always the first.
+    dispatch.pin_key(0);
     let opened = open(&mut dispatch, &call, &snapshot).await;
     let received = call.upload.lock().received();
     dispatch.settlement.update(|record| record.request_bytes = received);
@@ -155,8 +157,8 @@ impl Call {
         let target = provider
             .openai_target(&self.target)
             .map_err(|_| PublicError::new(ErrorCode::InvalidRequest, "the path cannot be sent on"))?;
-        // The first key: what a call makes belongs to the account of one of them.
-        let mut request = head_of(dispatch, deployment, self.method.clone(), target, 0);
+        let key = dispatch.key() as u64;
+        let mut request = head_of(dispatch, deployment, self.method.clone(), target, key);
         for (name, value) in &self.described {
             if !provider.headers.iter().any(|(own, _)| own == name) {
                 request.headers_mut().insert(name.clone(), value.clone());
@@ -177,7 +179,7 @@ impl Call {
 /// Makes attempts until one has an answer, or none may follow.
 async fn open(dispatch: &mut Dispatch, call: &Call, snapshot: &Arc<Snapshot>) -> Result<Opened, PublicError> {
     loop {
-        let deployment = dispatch.candidate()?;
+        let deployment = dispatch.candidate().await?;
         let request = call.request(dispatch, &deployment)?;
         exchange::begin(dispatch, &deployment);
         let mut result = exchange::send(dispatch, &deployment, request, Answers::Relayed).await;
@@ -189,7 +191,7 @@ async fn open(dispatch: &mut Dispatch, call: &Call, snapshot: &Arc<Snapshot>) ->
             Err(failure) => failure,
         };
         let rejection = match call.may_repeat(failure.outcome) {
-            true => dispatch.go_on(deployment, failure).await?,
+            true => dispatch.go_on(deployment, failure)?,
             false => dispatch.give_up(deployment, failure)?,
         };
         if let Some(rejection) = rejection {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use pointsman_config::Deployment;
-use pointsman_core::{Operation, Phase, PublicError};
+use pointsman_core::{Operation, Outcome, Phase, PublicError};
 use tokio::time::Instant;
 
 use crate::Gateway;
@@ -37,8 +37,8 @@ pub(crate) async fn run(
 /// Makes attempts until one has an answer, or none is left.
 async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
     loop {
-        let deployment = dispatch.candidate()?;
-        let edits = dispatch.first_edits.take();
+        let deployment = dispatch.candidate().await?;
+        let edits = dispatch.take_first_edits();
         let offered = attempt::offers(dispatch, &deployment);
         let encoded = offered.and_then(|()| attempt::encode(dispatch, &deployment, edits, false));
         let encoded = match encoded {
@@ -61,11 +61,32 @@ async fn open(dispatch: &mut Dispatch) -> Result<answer::Opened, PublicError> {
         match exchange::conclude(dispatch, &deployment, result) {
             Ok(answered) => return Ok(answer::Opened::Answered(answered)),
             Err(failure) => {
-                if let Some(rejection) = dispatch.go_on(deployment, failure).await? {
+                let rejection = match repetition(dispatch.operation, failure.outcome) {
+                    Some(may_repeat) => dispatch.go_on_if(deployment, failure, may_repeat)?,
+                    None => dispatch.give_up(deployment, failure)?,
+                };
+                if let Some(rejection) = rejection {
                     return Ok(answer::Opened::Rejected(attempt::Opened::Rejected(rejection)));
                 }
             }
         }
+    }
+}
+
+/// Whether somebody else may be asked after an attempt that ended so, and then whether the same one may be, too.
+/// What makes pictures is paid by the piece: it is asked again only where no byte had left, and others only where
+/// it said that it has done nothing.
+const fn repetition(operation: Operation, outcome: Outcome) -> Option<bool> {
+    if !matches!(operation, Operation::ImageGeneration) || outcome.nothing_sent() {
+        return Some(true);
+    }
+    match outcome {
+        Outcome::RateLimited { .. }
+        | Outcome::Overloaded { .. }
+        | Outcome::Unauthorized
+        | Outcome::QuotaExhausted
+        | Outcome::ModelNotFound => Some(false),
+        _ => None,
     }
 }
 

@@ -43,6 +43,7 @@ struct Asked {
 }
 
 /// What is sent.
+#[derive(Clone)]
 enum Payload {
     Nothing,
     Json(Bytes),
@@ -78,15 +79,10 @@ pub(crate) async fn run(
     let owner = principal.key.as_deref().unwrap_or_default().to_owned();
     let kind = if operation == Operation::Files { ObjectKind::File } else { ObjectKind::Batch };
     let outgoing = Outgoing::new(Bytes::new(), &head.headers);
+    let rng = settlement.record().map_or_else(|| Rng::new(0), |record| Rng::for_request(record.id));
     let planned = Planned {
-        candidates: smallvec![],
-        route: snapshot.no_route.clone(),
         total: pointsman_config::Timeouts::default().total,
-        choices: 1,
-        streamed: false,
-        wants_usage: false,
-        first_edits: None,
-        rng: settlement.record().map_or_else(|| Rng::new(0), |record| Rng::for_request(record.id)),
+        ..Planned::plain(snapshot.no_route.clone(), smallvec![], rng)
     };
     let mut dispatch = Dispatch::new(gateway.clone(), settlement, planned, outgoing);
     let asked = Asked { snapshot, owners, owner, kind, head };
@@ -237,7 +233,8 @@ impl Asked {
     }
 }
 
-/// One call, never repeated: what keeps objects may have kept one although no answer came.
+/// One call. It is repeated only where no byte of it has left: what keeps objects may have kept one although no
+/// answer came.
 async fn send(
     dispatch: &mut Dispatch,
     deployment: &Arc<Deployment>,
@@ -249,33 +246,50 @@ async fn send(
         .provider
         .openai_target(path)
         .map_err(|_| PublicError::new(ErrorCode::InvalidRequest, "the path cannot be sent on"))?;
-    exchange::begin(dispatch, deployment);
     // The first key: objects belong to the account of one of them.
-    let mut request = head_of(dispatch, deployment, method, target, 0);
-    let mut upload = None;
-    match payload {
-        Payload::Nothing => {}
-        Payload::Json(body) => {
-            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = RequestBody::from(body);
-        }
-        Payload::Upload(body, described) => {
-            request.headers_mut().extend(described.into_iter().flatten());
-            *request.body_mut() = body.body("");
-            upload = Some(body);
+    dispatch.only(deployment.clone(), 0);
+    loop {
+        let deployment = dispatch.candidate().await?;
+        exchange::begin(dispatch, &deployment);
+        let mut request = head_of(dispatch, &deployment, method.clone(), target.clone(), 0);
+        let upload = payload.clone().put_into(&mut request);
+        let result = exchange::send(dispatch, &deployment, request, answers).await;
+        let concluded = match &upload {
+            Some(upload) => form::sent(dispatch, &deployment, upload, result)?,
+            None => exchange::conclude(dispatch, &deployment, result),
+        };
+        let failure = match concluded {
+            Ok(answered) => return Ok(Opened::Answered(answered)),
+            Err(failure) => failure,
+        };
+        let left = upload.is_some_and(|upload| upload.lock().started()) || !failure.outcome.nothing_sent();
+        let rejection = match left {
+            true => dispatch.give_up(deployment, failure)?,
+            false => dispatch.go_on(deployment, failure)?,
+        };
+        if let Some(rejection) = rejection {
+            return Ok(Opened::Rejected(attempt::Opened::Rejected(rejection)));
         }
     }
-    let result = exchange::send(dispatch, deployment, request, answers).await;
-    let concluded = match &upload {
-        Some(upload) => form::sent(dispatch, deployment, upload, result)?,
-        None => exchange::conclude(dispatch, deployment, result),
-    };
-    match concluded {
-        Ok(answered) => Ok(Opened::Answered(answered)),
-        Err(failure) => match dispatch.give_up(deployment.clone(), failure)? {
-            Some(rejection) => Ok(Opened::Rejected(attempt::Opened::Rejected(rejection))),
-            None => Err(PublicError::new(ErrorCode::Internal, "an attempt ended without a reason")),
-        },
+}
+
+impl Payload {
+    /// Makes it the body of `request`. Answers the client's own, where it is that.
+    fn put_into(self, request: &mut Request<RequestBody>) -> Option<SharedUpload> {
+        match self {
+            Self::Nothing => None,
+            Self::Json(body) => {
+                let json = HeaderValue::from_static("application/json");
+                request.headers_mut().insert(header::CONTENT_TYPE, json);
+                *request.body_mut() = RequestBody::from(body);
+                None
+            }
+            Self::Upload(body, described) => {
+                request.headers_mut().extend(described.into_iter().flatten());
+                *request.body_mut() = body.body("");
+                Some(body)
+            }
+        }
     }
 }
 

@@ -19,11 +19,7 @@ pub(crate) fn request(
     let mut request = Request::new(RequestBody::default());
     *request.method_mut() = method;
     *request.uri_mut() = target;
-    // The span that exporters tell of this attempt: what is recorded is what was sent.
-    let span = dispatch.settlement.record().map_or(1, |record| {
-        let earlier = u32::try_from(record.attempts.len()).unwrap_or(u32::MAX - 1);
-        record.id.span(earlier + 1)
-    });
+    let span = dispatch.settlement.span();
     let out = request.headers_mut();
     out.insert(header::HOST, provider.upstream.host().clone());
     out.insert(header::ACCEPT, HeaderValue::from_static("*/*"));

@@ -9,9 +9,7 @@ use pointsman_config::Deployment;
 use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_providers::Protocol;
 use pointsman_providers::classify::classify_body_error;
-use pointsman_transport::{
-    CollectError, ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody, collect,
-};
+use pointsman_transport::{ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody};
 use pointsman_wire::neutral::Losses;
 use pointsman_wire::openai::answer;
 use pointsman_wire::probe::probe;
@@ -19,6 +17,7 @@ use pointsman_wire::splice::{Edits, Pieces, splice};
 use tokio::time::{Instant, timeout_at};
 
 use crate::headers;
+use crate::pipeline::alive::read_whole;
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::embed;
 use crate::pipeline::plan::adds_usage;
@@ -99,7 +98,7 @@ pub(crate) async fn attempt(
     deployment: &Arc<Deployment>,
 ) -> Result<Opened, Failure> {
     // Made for the first candidate as its bytes would be: nobody else may use them.
-    let edits = dispatch.first_edits.take();
+    let edits = dispatch.take_first_edits();
     offers(dispatch, deployment)?;
     let speech = Speech::with(dispatch, deployment);
     dispatch.speech = speech;
@@ -120,13 +119,16 @@ pub(crate) async fn attempt(
     };
     note_headers(dispatch);
     let started = dispatch.gateway.clock.now();
-    dispatch.settlement.begin_attempt(deployment, started);
+    dispatch.begin_attempt(deployment, request.body().exact_len().unwrap_or_default(), started);
     let result = exchange(dispatch, deployment, request, (started, include_usage)).await;
     let now = dispatch.gateway.clock.now();
     let settlement = &mut dispatch.settlement;
     settlement.meter.resume(now);
     match result {
-        Ok(Exchanged::Stream(start)) => Ok(Opened::Stream(start)),
+        Ok(Exchanged::Stream(start)) => {
+            settlement.first_token(now);
+            Ok(Opened::Stream(start))
+        }
         Ok(Exchanged::Plain(plain, usage)) => {
             settlement.end_attempt(Outcome::Success, usage, None, now);
             settlement.update(|record| record.usage = usage);
@@ -172,13 +174,14 @@ async fn exchange(
     let provider = &deployment.provider;
     let (head_by, phase) = head_deadline(dispatch, deployment, started);
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
-    let response = match timeout_at(head_by, provider.upstream.send(request)).await {
+    let connect = dispatch.timeouts(deployment).connect;
+    let response = match timeout_at(head_by, provider.upstream.send_within(request, connect)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(send_failure(&error)),
         Err(_) => return Err(timed_out(phase)),
     };
     let answered = dispatch.gateway.clock.now();
-    dispatch.settlement.attempt_answered(response.status().as_u16(), answered);
+    dispatch.settlement.attempt_answered(response.status(), response.headers(), answered);
     if !response.status().is_success() {
         let dialect = dispatch.speech.upstream;
         return Err(refusal(dispatch, deployment, response, dialect).await);
@@ -253,11 +256,7 @@ pub(crate) fn request(
     let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = target.ok_or_else(|| no_target(deployment))?;
-    // The span that exporters tell of this attempt: what is recorded is what was sent.
-    let span = dispatch.settlement.record().map_or(1, |record| {
-        let earlier = u32::try_from(record.attempts.len()).unwrap_or(u32::MAX - 1);
-        record.id.span(earlier + 1)
-    });
+    let span = dispatch.settlement.span();
     let headers = request.headers_mut();
     headers.reserve(8 + provider.headers.len() + dispatch.outgoing.headers.len());
     headers.insert(header::HOST, provider.upstream.host().clone());
@@ -280,10 +279,10 @@ pub(crate) fn request(
     headers::insert_traceparent(headers, &dispatch.trace, span);
     // Last, so that nothing a client sends can stand in for them.
     provider.add_headers(headers);
-    let drawn = dispatch.rng.next_u64();
+    let key = dispatch.key() as u64;
     let turn = match &mut dispatch.keeping {
-        Some(keeping) => keeping.turn(provider.auth.len(), drawn),
-        None => drawn,
+        Some(keeping) => keeping.turn(provider.auth.len(), key),
+        None => key,
     };
     if let Some(value) = provider.authorization(turn) {
         headers.insert(provider.auth_header.clone(), value.clone());
@@ -329,17 +328,8 @@ async fn plain(
     response: Response<UpstreamBody>,
 ) -> Result<Exchanged, Failure> {
     let (head, body) = response.into_parts();
-    let collecting = collect(body, MAX_ANSWER_BYTES);
-    let body = match timeout_at(dispatch.deadline.instant(), collecting).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(CollectError::TooLong(_))) => {
-            return Err(Failure::new(Outcome::Malformed, "the answer is too long to be held"));
-        }
-        Ok(Err(CollectError::Broken(error))) => {
-            return Err(broken(is_malformed(&error), "the answer broke off").because(error));
-        }
-        Err(_) => return Err(timed_out(Phase::Total)),
-    };
+    let pause = dispatch.has_another().then(|| dispatch.timeouts(deployment).between_chunks);
+    let body = read_whole(body, MAX_ANSWER_BYTES, dispatch.deadline.instant(), pause).await?;
     dispatch.settlement.meter.resume(dispatch.gateway.clock.now());
     let body = decode(&head.headers, body, MAX_ANSWER_BYTES)?;
     let speech = dispatch.speech;
@@ -394,9 +384,10 @@ pub(crate) fn estimate(dispatch: &Dispatch, output_chars: u64) -> Usage {
     Usage { input, output, source: UsageSource::Estimated, ..Usage::default() }
 }
 
-/// Prompt tokens by the length of the request.
+/// Prompt tokens by the length of what was sent in the attempt that is under way.
 pub(crate) fn estimated_input(dispatch: &Dispatch) -> u64 {
-    (dispatch.outgoing.body.len() as u64).div_ceil(CHARS_PER_TOKEN)
+    let sent = dispatch.settlement.sent_bytes().unwrap_or(dispatch.outgoing.body.len() as u64);
+    sent.div_ceil(CHARS_PER_TOKEN)
 }
 
 pub(crate) fn send_failure(error: &SendError) -> Failure {

@@ -43,10 +43,13 @@ pub(crate) async fn run(mut dispatch: Dispatch) -> Response<ResponseBody> {
 /// Asks one candidate after the other, until one has counted or nobody can.
 async fn open(dispatch: &mut Dispatch) -> Result<(Arc<Deployment>, Counted), PublicError> {
     loop {
-        let deployment = dispatch.candidate()?;
+        let deployment = dispatch.candidate().await?;
         let counted = match asks(dispatch, &deployment) {
             true => ask(dispatch, &deployment).await,
-            false => estimate(dispatch),
+            false => {
+                dispatch.give_back_pass();
+                estimate(dispatch)
+            }
         };
         let failure = match counted {
             Ok(counted) => return Ok((deployment, counted)),
@@ -54,7 +57,7 @@ async fn open(dispatch: &mut Dispatch) -> Result<(Arc<Deployment>, Counted), Pub
         };
         if failure.unsaid.is_some() {
             dispatch.pass_over(deployment, failure)?;
-        } else if let Some(rejection) = dispatch.go_on(deployment.clone(), failure).await? {
+        } else if let Some(rejection) = dispatch.go_on(deployment.clone(), failure)? {
             // A server that is no vendor's need not have this call of the dialect.
             let lacks = matches!(rejection.status.as_u16(), 404 | 405 | 501);
             let counted = match lacks && deployment.provider.vendor.is_none() {
@@ -83,7 +86,7 @@ async fn ask(dispatch: &mut Dispatch, deployment: &Arc<Deployment>) -> Result<Co
         false => attempt::encode(dispatch, deployment, None, false)?,
     };
     let started = dispatch.gateway.clock.now();
-    dispatch.settlement.begin_attempt(deployment, started);
+    dispatch.begin_attempt(deployment, request.body().exact_len().unwrap_or_default(), started);
     let result = exchange(dispatch, deployment, request).await;
     let now = dispatch.gateway.clock.now();
     dispatch.settlement.meter.resume(now);
@@ -103,15 +106,16 @@ async fn exchange(
     request: http::Request<RequestBody>,
 ) -> Result<Counted, Failure> {
     let limit = dispatch.deadline.instant();
+    let connect = dispatch.timeouts(deployment).connect;
     dispatch.settlement.meter.pause(dispatch.gateway.clock.now());
-    let response = match timeout_at(limit, deployment.provider.upstream.send(request)).await {
+    let response = match timeout_at(limit, deployment.provider.upstream.send_within(request, connect)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(attempt::send_failure(&error)),
         Err(_) => return Err(attempt::timed_out(Phase::Total)),
     };
     let Speech { client, upstream, .. } = dispatch.speech;
     let answered = dispatch.gateway.clock.now();
-    dispatch.settlement.attempt_answered(response.status().as_u16(), answered);
+    dispatch.settlement.attempt_answered(response.status(), response.headers(), answered);
     if !response.status().is_success() {
         return Err(refusal(dispatch, deployment, response, upstream).await);
     }

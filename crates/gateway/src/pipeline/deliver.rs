@@ -105,8 +105,7 @@ fn stream(dispatch: Dispatch, start: StreamStart) -> Response<ResponseBody> {
 
 fn rejected(dialect: Dialect, mut settlement: Settlement, rejection: Rejection) -> Response<ResponseBody> {
     let status = rejection.status;
-    let refused = settlement.record().and_then(|record| record.attempts.last());
-    let outcome = refused.map_or(Outcome::ClientFault, |attempt| attempt.outcome);
+    let outcome = rejection.outcome;
     let code = refused_as(outcome);
     settlement.end(outcome, status.as_u16(), Some(code));
     // Passed on as it is where the client can read it; in our own shape where it is HTML or the like.

@@ -3,32 +3,33 @@
 //! Retry and fallback are one mechanism: [`Dispatch::open`] goes on from wherever the last attempt left
 //! off. It owns all it needs, so that a response body can call it again in the middle of a stream.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use pointsman_config::{Deployment, RouteOptions, Timeouts};
 use pointsman_core::record::TraceContext;
-use pointsman_core::{Deadline, ErrorCode, Operation, Outcome, PublicError, Rng};
-use pointsman_resilience::{Attempts, Decision, Failed, RetryBudget, RetryBudgetPolicy, decide};
+use pointsman_core::{Deadline, Operation, PublicError, Rng};
 use pointsman_wire::neutral::Losses;
 use pointsman_wire::splice::Edits;
-use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::asked::Asked;
+use crate::endpoints::RouteSite;
 use crate::headers;
 use crate::pipeline::attempt::{self, Failure, Opened};
-use crate::pipeline::deliver::refused_as;
+use crate::pipeline::candidates::Candidates;
+use crate::pipeline::coalesce::Leader;
+use crate::pipeline::hedge;
 use crate::pipeline::media::Media;
 use crate::pipeline::plan::Planned;
-use crate::pipeline::refusal::Rejection;
 use crate::pipeline::translate::Speech;
 use crate::responses::Keeping;
 use crate::settlement::Settlement;
 
 /// What is sent upstream, as far as it does not depend on the candidate.
+#[derive(Clone)]
 pub(crate) struct Outgoing {
     /// The client's own bytes.
     pub(crate) body: Bytes,
@@ -71,11 +72,11 @@ pub(crate) struct Dispatch {
     pub(crate) media: Option<Box<Media>>,
     /// What it takes to keep the answer.
     pub(crate) keeping: Option<Box<Keeping>>,
-    candidates: SmallVec<[Arc<Deployment>; 2]>,
-    position: usize,
-    tries_here: u32,
-    failures: Vec<(Arc<Deployment>, Failure)>,
-    budget: RetryBudget,
+    /// Whoever waits for the same answer.
+    pub(super) leader: Option<Leader>,
+    pub(super) candidates: Candidates,
+    /// Attempts without an answer, and candidates that the request could not be said to, in order.
+    pub(super) failures: Vec<(Arc<Deployment>, Failure)>,
 }
 
 impl Dispatch {
@@ -89,6 +90,9 @@ impl Dispatch {
             .record()
             .map_or((Operation::Chat, TraceContext::default()), |record| (record.operation, record.trace));
         let deadline = Deadline::new(settlement.meter.started(), planned.total);
+        if let Some(site) = RouteSite::of(&planned.route) {
+            site.budget.deposit(gateway.timeline.at(settlement.meter.started()));
+        }
         let asked = Asked::openai(operation);
         Self {
             gateway,
@@ -108,11 +112,9 @@ impl Dispatch {
             dropped: Losses::default(),
             media: None,
             keeping: None,
-            candidates: planned.candidates,
-            position: 0,
-            tries_here: 0,
+            leader: None,
+            candidates: Candidates::new(planned.candidates, planned.chains),
             failures: Vec::new(),
-            budget: RetryBudget::default(),
         }
     }
 
@@ -121,13 +123,28 @@ impl Dispatch {
     /// # Errors
     /// What the client is told: every attempt is named in it.
     pub(crate) async fn open(&mut self) -> Result<Opened, PublicError> {
+        match self.attempts().await {
+            Ok(opened) => Ok(opened),
+            // A provider that blames the request says it best.
+            Err(error) => self.kept_rejection().map(Opened::Rejected).ok_or(error),
+        }
+    }
+
+    async fn attempts(&mut self) -> Result<Opened, PublicError> {
         loop {
-            let deployment = self.candidate()?;
-            match attempt::attempt(self, &deployment).await {
+            let deployment = self.candidate().await?;
+            let attempted = match self.hedge_after(&deployment) {
+                // Boxed: few routes do, and their future would make everybody's larger.
+                Some(after) => Box::pin(hedge::attempt(self, &deployment, after)).await,
+                None => attempt::attempt(self, &deployment).await.map_err(|failure| (deployment, failure)),
+            };
+            match attempted {
                 Ok(opened) => return Ok(opened),
-                Err(failure) if failure.unsaid.is_some() => self.pass_over(deployment, failure)?,
-                Err(failure) => {
-                    if let Some(rejection) = self.go_on(deployment, failure).await? {
+                Err((deployment, failure)) if failure.unsaid.is_some() => {
+                    self.pass_over(deployment, failure)?;
+                }
+                Err((deployment, failure)) => {
+                    if let Some(rejection) = self.go_on(deployment, failure)? {
                         return Ok(Opened::Rejected(rejection));
                     }
                 }
@@ -135,107 +152,18 @@ impl Dispatch {
         }
     }
 
-    /// The candidate whose turn it is.
-    ///
-    /// # Errors
-    /// None is left: every attempt is named.
-    pub(crate) fn candidate(&mut self) -> Result<Arc<Deployment>, PublicError> {
-        let Some(deployment) = self.candidates.get(self.position).cloned() else {
-            return Err(self.exhausted());
-        };
-        self.tries_here += 1;
-        Ok(deployment)
+    /// What was opened is the answer of all who asked the same, too.
+    pub(crate) fn tell_followers(&mut self, opened: &Result<Opened, PublicError>) {
+        if let Some(leader) = self.leader.take() {
+            leader.publish(opened);
+        }
     }
 
-    /// Goes on to the next candidate where nothing was sent to this one.
-    ///
-    /// # Errors
-    /// Nobody else can be asked: where nobody was, why the first one was not.
-    pub(crate) fn pass_over(
-        &mut self,
-        deployment: Arc<Deployment>,
-        mut failure: Failure,
-    ) -> Result<(), PublicError> {
-        tracing::debug!(deployment = %deployment.key, reason = %failure.public, "candidate passed over");
-        if let Some(unsaid) = failure.unsaid.take_if(|unsaid| unsaid.for_all) {
-            return Err(unsaid.error);
-        }
-        let another = self.has_another();
-        self.failures.push((deployment, failure));
-        if another {
-            self.position += 1;
-            self.tries_here = 0;
-            return Ok(());
-        }
-        let nothing_sent = self.failures.iter().all(|(_, failure)| failure.unsaid.is_some());
-        let first = self.failures.first_mut().filter(|_| nothing_sent);
-        let first = first.and_then(|(_, failure)| failure.unsaid.take());
-        Err(first.map_or_else(|| self.exhausted(), |unsaid| unsaid.error))
-    }
-
-    /// Decides what comes after a failed attempt, and waits where that is to wait. A rejection is the
-    /// provider's own answer, for the client.
-    ///
-    /// # Errors
-    /// Nothing comes after it.
-    pub(crate) async fn go_on(
-        &mut self,
-        deployment: Arc<Deployment>,
-        failure: Failure,
-    ) -> Result<Option<Box<Rejection>>, PublicError> {
-        let now = self.gateway.clock.now();
-        let attempts = Attempts {
-            on_candidate: self.tries_here,
-            total: u32::try_from(self.failures.len()).unwrap_or(u32::MAX).saturating_add(1),
-            candidates_left: match failure.outcome.fallback_helps() {
-                true => self.candidates.len() - self.position - 1,
-                false => 0,
-            },
-        };
-        let failed =
-            Failed { outcome: failure.outcome, attempts, left: self.deadline.left(now), may_repeat: true };
-        let elapsed = now.saturating_duration_since(self.settlement.meter.started());
-        let budget = (&self.budget, &RetryBudgetPolicy::default());
-        let decision = decide(&self.route.retry, &failed, budget, elapsed, &mut self.rng);
-        tracing::debug!(
-            deployment = %deployment.key,
-            outcome = failure.outcome.as_str(),
-            detail = failure.detail.as_deref(),
-            ?decision,
-            "attempt failed"
-        );
-        if decision == Decision::GiveUp {
-            return self.give_up(deployment, failure);
-        }
-        self.failures.push((deployment, Failure { rejection: None, ..failure }));
-        match decision {
-            Decision::RetryAfter(pause) => {
-                self.settlement.meter.pause(now);
-                tokio::time::sleep(pause).await;
-                self.settlement.meter.resume(self.gateway.clock.now());
-            }
-            Decision::Fallback | Decision::GiveUp => {
-                self.position += 1;
-                self.tries_here = 0;
-            }
-        }
-        Ok(None)
-    }
-
-    /// The last attempt has failed: the provider's own words where it blames the request, else ours.
-    ///
-    /// # Errors
-    /// Every attempt is named.
-    pub(crate) fn give_up(
-        &mut self,
-        deployment: Arc<Deployment>,
-        failure: Failure,
-    ) -> Result<Option<Box<Rejection>>, PublicError> {
-        if failure.rejection.is_some() {
-            return Ok(failure.rejection);
-        }
-        self.failures.push((deployment, failure));
-        Err(self.exhausted())
+    /// The attempt at the present candidate is on the record from here on. `sent` is the length of its body, in
+    /// bytes; 0: not known.
+    pub(crate) fn begin_attempt(&mut self, deployment: &Arc<Deployment>, sent: u64, now: Instant) {
+        let pass = self.take_pass();
+        self.settlement.begin_attempt(deployment, sent, now, pass);
     }
 
     /// The limits of a candidate on this request's route.
@@ -256,59 +184,21 @@ impl Dispatch {
 
     /// Asks only candidates that may be.
     pub(crate) fn retain(&mut self, may: impl Fn(&Deployment) -> bool) {
-        self.candidates.retain(|candidate| may(candidate));
+        self.candidates.list.retain(|candidate| may(candidate));
     }
 
     /// The first candidate.
     pub(crate) fn first(&self) -> Option<&Arc<Deployment>> {
-        self.candidates.first()
+        self.candidates.list.first()
     }
 
-    /// Whether a candidate follows the present one.
-    pub(crate) fn has_another(&self) -> bool {
-        self.position + 1 < self.candidates.len()
+    /// What was made for the first candidate of the plan, where this is the one.
+    pub(crate) fn take_first_edits(&mut self) -> Option<Edits> {
+        self.first_edits.take().filter(|_| self.candidates.at_first())
     }
 
     /// The accounts, when nothing is left to be done.
     pub(crate) fn into_settlement(self) -> Settlement {
         self.settlement
-    }
-
-    /// The error after the last attempt: the cause of the last one that was sent decides, all are named.
-    fn exhausted(&self) -> PublicError {
-        let sent = self.failures.iter().rev().find(|(_, failure)| failure.unsaid.is_none());
-        let last = sent.map_or(Outcome::UpstreamFault, |(_, failure)| failure.outcome);
-        let code = match last {
-            Outcome::RateLimited { .. } => ErrorCode::UpstreamRateLimited,
-            Outcome::Overloaded { .. } => ErrorCode::UpstreamOverloaded,
-            Outcome::Timeout(_) => ErrorCode::UpstreamTimeout,
-            Outcome::Unauthorized | Outcome::QuotaExhausted => ErrorCode::UpstreamUnauthorized,
-            Outcome::Malformed => ErrorCode::UpstreamMalformed,
-            Outcome::ClientFault
-            | Outcome::ContextTooLong
-            | Outcome::ContentFiltered
-            | Outcome::ModelNotFound => refused_as(last),
-            Outcome::Success
-            | Outcome::UpstreamFault
-            | Outcome::Refused
-            | Outcome::UnknownHost
-            | Outcome::TlsFailed
-            | Outcome::Unreachable
-            | Outcome::Reset
-            | Outcome::Cancelled => ErrorCode::UpstreamUnavailable,
-        };
-        let mut message = match self.failures.len() {
-            1 => String::from("the provider gave no answer: "),
-            count => format!("no provider gave an answer in {count} attempts: "),
-        };
-        for (number, (deployment, failure)) in self.failures.iter().enumerate() {
-            let separator = if number == 0 { "" } else { "; " };
-            // Writing to a string cannot fail.
-            let _ = write!(message, "{separator}{}. {}: {}", number + 1, deployment.key, failure.public);
-        }
-        let mut error = PublicError::new(code, message);
-        error.retry_after =
-            self.failures.iter().filter_map(|(_, failure)| failure.outcome.retry_after()).min();
-        error
     }
 }

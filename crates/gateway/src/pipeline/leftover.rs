@@ -19,6 +19,7 @@ pub(crate) async fn run(mut dispatch: Dispatch) -> Response<ResponseBody> {
     let dialect = dispatch.asked.dialect;
     leftovers.spawn(async move {
         let opened = dispatch.open().await;
+        dispatch.tell_followers(&opened);
         // Without a client a whole answer leaves its usage in the record, and a stream is still to be read.
         if sender.is_closed() && !matches!(opened, Ok(Opened::Stream(_))) {
             return;

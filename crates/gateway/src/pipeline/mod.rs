@@ -1,15 +1,23 @@
 //! The request, in one screen: one file a stage, and [`run`] reads as the list of them.
 
 pub(crate) mod admit;
+pub(crate) mod alive;
 pub(crate) mod attempt;
+pub(crate) mod balance;
+pub(crate) mod candidates;
+mod chains;
+pub(crate) mod coalesce;
 mod count;
 pub(crate) mod deliver;
 pub(crate) mod dispatch;
 mod embed;
+pub(crate) mod exhaustion;
+mod hedge;
 pub(crate) mod identify;
 mod leftover;
 mod load;
 mod media;
+mod next;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod refusal;
@@ -48,11 +56,19 @@ pub(crate) async fn run(
     if dispatch.operation == Operation::TokenCount {
         return Box::pin(count::run(dispatch)).await;
     }
+    if dispatch.route.coalesce && !dispatch.streamed {
+        // Boxed for the same reason as the next one.
+        match Box::pin(coalesce::join(dispatch)).await {
+            Ok(own) => dispatch = *own,
+            Err(shared) => return shared,
+        }
+    }
     if dispatch.route.on_disconnect == OnDisconnect::Finish {
         // Boxed: these routes are few, and their future would make everybody's larger.
         return Box::pin(leftover::run(dispatch)).await;
     }
     let opened = dispatch.open().await;
+    dispatch.tell_followers(&opened);
     answer(dispatch, opened)
 }
 
@@ -82,7 +98,7 @@ pub(crate) async fn prepare(
     settlement.lease = Some(received.lease);
     let planned = probe(&received.bytes)
         .map_err(PublicError::from)
-        .and_then(|probe| plan::plan(&snapshot, &probe, &asked, &mut settlement));
+        .and_then(|probe| plan::plan(&snapshot, (&received.bytes, &probe), &asked, &mut settlement));
     match planned {
         Ok(planned) => {
             let outgoing = dispatch::Outgoing::new(received.bytes, &head.headers);
@@ -120,7 +136,10 @@ pub(crate) fn refuse_in(
     mut settlement: Settlement,
     error: &PublicError,
 ) -> Response<ResponseBody> {
-    let response = errors::response_in(dialect, error, settlement.record());
+    let mut response = errors::response_in(dialect, error, settlement.record());
+    if settlement.tried_enough {
+        errors::forbid_retry(&mut response);
+    }
     settlement.refuse(error, response.status().as_u16());
     response
 }

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use pointsman_config::{Deployment, RouteOptions, Snapshot};
 use pointsman_core::{Dialect, ErrorCode, Principal, PublicError, Rng};
-use pointsman_routing::{ResolveError, Resolved};
+use pointsman_routing::{Known, Plan, ResolveError, Resolved};
 use pointsman_wire::probe::Probe;
 use pointsman_wire::splice::Edits;
 use smallvec::{SmallVec, smallvec};
 
 use crate::asked::Asked;
+use crate::pipeline::balance::{Belonging, LiveBalance, Sticky};
+use crate::pipeline::chains::Chains;
 use crate::settlement::Settlement;
 
 /// What dispatching needs of the plan.
 pub(crate) struct Planned {
     pub(crate) candidates: SmallVec<[Arc<Deployment>; 2]>,
+    /// Further ones for single causes.
+    pub(crate) chains: Chains,
     pub(crate) route: Arc<RouteOptions>,
     pub(crate) total: Duration,
     pub(crate) choices: u64,
@@ -36,6 +40,7 @@ impl Planned {
         Self {
             total: total(&route, &candidates),
             first_edits: None,
+            chains: Chains::default(),
             choices: 1,
             route,
             candidates,
@@ -49,7 +54,7 @@ impl Planned {
 /// Resolves the model, checks the caller's permission, and draws the plan.
 pub(crate) fn plan(
     snapshot: &Arc<Snapshot>,
-    probe: &Probe<'_>,
+    (body, probe): (&[u8], &Probe<'_>),
     asked: &Asked,
     settlement: &mut Settlement,
 ) -> Result<Planned, PublicError> {
@@ -57,7 +62,7 @@ pub(crate) fn plan(
     settlement.update(|record| record.streamed = streamed);
     let in_body = || probe.model.as_ref().map(|model| model.value.as_ref());
     let name = asked.model.as_deref().or_else(in_body);
-    let mut planned = by_name(snapshot, name, settlement)?;
+    let mut planned = for_conversation(snapshot, name, Some(body), settlement)?;
     planned.streamed = streamed;
     planned.wants_usage = probe.wants_usage();
     planned.choices = probe.choices.unwrap_or(1).max(1);
@@ -72,6 +77,16 @@ pub(crate) fn plan(
 pub(crate) fn by_name(
     snapshot: &Arc<Snapshot>,
     name: Option<&str>,
+    settlement: &mut Settlement,
+) -> Result<Planned, PublicError> {
+    for_conversation(snapshot, name, None, settlement)
+}
+
+/// The same for a request with this body, which may tell what it belongs to.
+fn for_conversation(
+    snapshot: &Arc<Snapshot>,
+    name: Option<&str>,
+    body: Option<&[u8]>,
     settlement: &mut Settlement,
 ) -> Result<Planned, PublicError> {
     let Some(name) = name.filter(|name| !name.is_empty()) else {
@@ -91,7 +106,8 @@ pub(crate) fn by_name(
     })?;
     let (candidates, route_id) = match resolved {
         Resolved::Known(known) => {
-            let plan = known.plan(&mut rng, &());
+            let (plan, sticky) = draw(snapshot, &known, body, settlement, &mut rng);
+            settlement.sticky = sticky;
             settlement.update(|record| {
                 record.requested_model = plan.name.clone();
                 record.route.clone_from(&plan.route);
@@ -111,7 +127,25 @@ pub(crate) fn by_name(
         }
     };
     let route = snapshot.route(route_id).clone();
-    Ok(Planned::plain(route, candidates, rng))
+    let chains = Chains::of(snapshot, &route);
+    Ok(Planned { chains, ..Planned::plain(route, candidates, rng) })
+}
+
+/// The plan, and where its session is to be kept.
+fn draw(
+    snapshot: &Snapshot,
+    known: &Known<'_>,
+    body: Option<&[u8]>,
+    settlement: &Settlement,
+    rng: &mut Rng,
+) -> (Plan, Option<Sticky>) {
+    let gateway = settlement.gateway();
+    let balance = match settlement.record() {
+        Some(record) => LiveBalance::new(gateway, snapshot, Belonging::of(record, body)),
+        None => LiveBalance::without_affinity(gateway, snapshot),
+    };
+    let plan = known.plan(rng, &balance);
+    (plan, balance.sticky())
 }
 
 /// What a caller is told of a name that leads nowhere: a restricted key learns no names but its own.
@@ -133,7 +167,8 @@ pub(crate) fn adds_usage(deployment: &Deployment, streamed: bool, wants_usage: b
 
 /// The request's whole time: the most patient candidate's, where the route sets none.
 fn total(route: &RouteOptions, candidates: &[Arc<Deployment>]) -> Duration {
-    candidates.iter().map(|deployment| route.timeouts.of(deployment).total).max().unwrap_or_default()
+    let own = |deployment: &Arc<Deployment>| route.timeouts.of(deployment).total;
+    candidates.iter().map(own).max().unwrap_or_default()
 }
 
 /// `canonical` is looked up for restricted keys only; what it is stays here: the name may have been a guess.

@@ -32,9 +32,10 @@ const MAX_KIND_CHARS: usize = 64;
 const MIN_KEY_BYTES: usize = 8;
 
 /// A provider's refusal, to be passed on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rejection {
     pub(crate) deployment: Arc<Deployment>,
+    pub(crate) outcome: Outcome,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -87,6 +88,7 @@ pub(crate) async fn refusal(
     if outcome.blames_request() || outcome == Outcome::ModelNotFound {
         failure.rejection = Some(Box::new(Rejection {
             deployment: deployment.clone(),
+            outcome,
             status: head.status,
             headers: head.headers,
             body,

@@ -112,7 +112,7 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
         return Err(unsayable(message, previous.field));
     }
     let provider = &deployment.provider;
-    let live = Live::of(deployment, &dispatch.gateway.metrics);
+    let live = Live::of(deployment, &dispatch.gateway);
     let none = Resolved::default();
     let target = Target {
         stream: dispatch.streamed,

@@ -40,7 +40,7 @@ pub(crate) async fn open(
     query: &Query,
 ) -> Result<Opening, PublicError> {
     loop {
-        let deployment = dispatch.candidate()?;
+        let deployment = dispatch.candidate().await?;
         if let Err(failure) = attempt::offers(dispatch, &deployment) {
             dispatch.pass_over(deployment, failure)?;
             continue;
@@ -55,7 +55,7 @@ pub(crate) async fn open(
         settlement.meter.resume(now);
         let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());
         settlement.end_attempt(failure.outcome, Usage::default(), Some(detail), now);
-        if let Some(rejection) = dispatch.go_on(deployment, failure).await? {
+        if let Some(rejection) = dispatch.go_on(deployment, failure)? {
             return Ok(Opening::Rejected(attempt::Opened::Rejected(rejection)));
         }
     }
@@ -75,7 +75,7 @@ async fn shake_hands(
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| internal(&error))?;
     let key = handshake::key(random);
-    let turn = dispatch.rng.next_u64();
+    let turn = dispatch.key() as u64;
     let mut request = request::request(dispatch, deployment, Method::GET, target, turn);
     let out = request.headers_mut();
     out.remove(header::ACCEPT);
@@ -100,14 +100,14 @@ async fn shake_hands(
     let (head, io) = match upgraded {
         Upgraded::Switched(head, io) => (head, io),
         Upgraded::Refused(response) => {
-            dispatch.settlement.attempt_answered(response.status().as_u16(), answered);
+            dispatch.settlement.attempt_answered(response.status(), response.headers(), answered);
             if response.status().is_success() {
                 return Err(Failure::new(Outcome::Malformed, "it did not open a WebSocket"));
             }
             return Err(refusal(dispatch, deployment, response, Dialect::OpenAiChat).await);
         }
     };
-    dispatch.settlement.attempt_answered(head.status().as_u16(), answered);
+    dispatch.settlement.attempt_answered(head.status(), head.headers(), answered);
     let headers = head.into_parts().0.headers;
     let protocol = check_answer(&headers, &key, &offer.protocols).map_err(|reason| {
         Failure::new(Outcome::Malformed, "its answer to the handshake is wrong").because(reason)

@@ -139,6 +139,7 @@ fn pin(dispatch: &mut Dispatch, keeping: &mut Keeping, kept: &KeptResponse) -> R
         return Err(PublicError::new(ErrorCode::InvalidRequest, message).at(PREVIOUS));
     }
     keeping.pinned = Some(key);
+    dispatch.pin_key(key as usize);
     Ok(())
 }
 

@@ -78,6 +78,16 @@ impl Keeping {
         place
     }
 
+    /// This key of the provider was used.
+    pub(crate) fn used(&mut self, key: usize) {
+        self.key = u32::try_from(key).unwrap_or_default();
+    }
+
+    /// Whether the answer goes on from another one.
+    pub(crate) const fn goes_on(&self) -> bool {
+        self.previous.is_some() || self.pinned.is_some()
+    }
+
     /// A whole answer, as the client gets it.
     pub(crate) fn answered(&mut self, body: &Bytes, made: &Made<'_>) {
         if let Some(answer) = KeptAnswer::read(body) {

@@ -25,6 +25,7 @@ use pointsman_telemetry::Metrics;
 use pointsman_testkit::fakes::CollectingSink;
 use pointsman_testkit::mock::{Mock, MockServer};
 use pointsman_testkit::net::{MemoryIo, MemoryNet};
+use pointsman_testkit::openai::Tokens;
 use pointsman_transport::{Drain, ServeOptions, Upstreams, serve};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,6 +59,9 @@ providers:
 routes:
   both: { first: [alpha/m, beta/m] }
 ";
+
+/// What scripted answers say they used.
+pub(crate) const TOKENS: Tokens = Tokens { input: 5, output: 2 };
 
 /// A vendor with known prices.
 pub(crate) const PRICED: &str = r"

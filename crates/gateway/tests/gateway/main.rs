@@ -30,6 +30,7 @@ mod pool;
 mod realtime;
 mod recorder;
 mod reload;
+mod resilience;
 mod simulated;
 mod stream;
 mod surfaces;

@@ -212,7 +212,6 @@ async fn work_that_is_given_up_costs_nobody_knows_what() {
     alpha.script([
         Answer::nothing(Cut::Hang),
         Answer::new(200, "application/json", "{\"created\":1,\"data\":["),
-        Answer::error(400, "no"),
     ]);
     let mut io = world.raw().await;
     let length = picture.len();
@@ -224,10 +223,14 @@ async fn work_that_is_given_up_costs_nobody_knows_what() {
     let record = world.record().await;
     assert_eq!((record.outcome, record.cost, record.attempts[0].cost), (Outcome::Cancelled, None, None));
 
-    let refused = world.send(post("/v1/images/generations", picture)).await;
-    assert_eq!(refused.status, 400, "what came of the second attempt");
-    let record = world.records(2).await.pop().unwrap();
-    let known: Vec<_> = record.attempts.iter().map(|attempt| attempt.cost.is_some()).collect();
-    assert_eq!((known, record.cost), (vec![false, true], None), "who refuses has done nothing");
+    for (status, known) in [(502, false), (400, true)] {
+        let reply = world.send(post("/v1/images/generations", picture.clone())).await;
+        assert_eq!(reply.status, status);
+        alpha.script([Answer::error(400, "no")]);
+        let record = world.records(if known { 3 } else { 2 }).await.pop().unwrap();
+        assert_eq!(record.attempts.len(), 1, "what may have drawn a picture is not asked again");
+        let costs = [record.attempts[0].cost.is_some(), record.cost.is_some()];
+        assert_eq!(costs, [known; 2], "who refuses has done nothing");
+    }
     world.assert_at_rest();
 }

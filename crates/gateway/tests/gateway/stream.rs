@@ -120,7 +120,7 @@ async fn a_provider_that_does_not_take_the_option_never_gets_it() {
     assert_eq!(beta.received()[0].body, body.replace("beta/m", "m"));
     let record = world.record().await;
     assert_eq!((record.usage.output, record.usage.source), (3, UsageSource::Counted));
-    assert_eq!(record.usage.input, (body.len() as u64).div_ceil(4));
+    assert_eq!(record.usage.input, (beta.received()[0].body.len() as u64).div_ceil(4));
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,7 +86,7 @@ async fn a_count_is_tried_again_and_elsewhere() {
         failed(400, "invalid_request_error", "no"),
     ]);
     let reply = world.send(ask(PATH, &messages("claude/c"))).await;
-    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (502, Some("upstream_malformed")));
+    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (503, Some("upstream_overloaded")));
     let reply = world.send(ask(PATH, &messages("claude/c"))).await;
     assert_eq!((reply.status, reply.json()), (200, json!({"input_tokens": 3})));
     let reply = world.send(ask(PATH, &messages("claude/c"))).await;

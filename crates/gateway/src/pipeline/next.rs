@@ -1,0 +1,197 @@
+//! What comes after a failed attempt: another key, the same candidate again, the next one, or the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointsman_config::Deployment;
+use pointsman_core::{Outcome, PublicError};
+use pointsman_resilience::{Attempts, Decision, Failed, decide};
+
+use crate::endpoints::RouteSite;
+use crate::pass::Pass;
+use crate::pipeline::attempt::Failure;
+use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::refusal::Rejection;
+
+impl Dispatch {
+    /// Goes on to the next candidate where nothing was sent to this one.
+    ///
+    /// # Errors
+    /// Nobody else can be asked: where nobody was, why the first one was not.
+    pub(crate) fn pass_over(
+        &mut self,
+        deployment: Arc<Deployment>,
+        mut failure: Failure,
+    ) -> Result<(), PublicError> {
+        tracing::debug!(deployment = %deployment.key, reason = %failure.public, "candidate passed over");
+        self.give_back_pass();
+        if let Some(unsaid) = failure.unsaid.take_if(|unsaid| unsaid.for_all) {
+            return Err(unsaid.error);
+        }
+        self.failures.push((deployment, failure));
+        let mut rest = self.next_position()..self.candidates.list.len();
+        if let Some(next) = rest.find(|&position| self.is_untried(position)) {
+            self.candidates.position = next;
+            self.candidates.tries_here = 0;
+            return Ok(());
+        }
+        let nothing_sent = self.failures.iter().all(|(_, failure)| failure.unsaid.is_some());
+        let first = self.failures.first_mut().filter(|_| nothing_sent);
+        let first = first.and_then(|(_, failure)| failure.unsaid.take());
+        Err(first.map_or_else(|| self.exhausted(), |unsaid| unsaid.error))
+    }
+
+    /// Decides what comes after a failed attempt; [`Dispatch::candidate`] then waits where that is to wait. A
+    /// rejection is the provider's own answer, for the client.
+    ///
+    /// # Errors
+    /// Nothing comes after it.
+    pub(crate) fn go_on(
+        &mut self,
+        deployment: Arc<Deployment>,
+        failure: Failure,
+    ) -> Result<Option<Box<Rejection>>, PublicError> {
+        self.go_on_if(deployment, failure, true)
+    }
+
+    /// The same; where the request `may_repeat` not, only others are asked, and the same candidate never again.
+    ///
+    /// # Errors
+    /// Nothing comes after it.
+    pub(crate) fn go_on_if(
+        &mut self,
+        deployment: Arc<Deployment>,
+        failure: Failure,
+        may_repeat: bool,
+    ) -> Result<Option<Box<Rejection>>, PublicError> {
+        let redirected = self.redirect(&deployment, failure.outcome);
+        let (next, decision) = match self.other_key(failure.outcome) {
+            Some(next) => (Some(next), Decision::Fallback),
+            None => self.decide(failure.outcome, redirected, may_repeat),
+        };
+        tracing::debug!(
+            deployment = %deployment.key,
+            outcome = failure.outcome.as_str(),
+            detail = failure.detail.as_deref(),
+            ?decision,
+            "attempt failed"
+        );
+        match (decision, next) {
+            (Decision::Fallback, Some((position, pass))) => {
+                self.failures.push((deployment, failure));
+                self.turn_to(position, pass);
+                Ok(None)
+            }
+            (Decision::RetryAfter(pause), _) => {
+                self.failures.push((deployment, failure));
+                self.candidates.pause = Some(pause);
+                self.gateway.metrics.resilience().retried();
+                Ok(None)
+            }
+            (Decision::Fallback | Decision::GiveUp, next) => {
+                if let Some((_, pass)) = next {
+                    pass.unused();
+                }
+                self.give_up(deployment, failure)
+            }
+        }
+    }
+
+    #[expect(dead_code, reason = "called by the rescue of streams that broke off")]
+    /// A stream broke off after something of it was shown, and its attempt has ended. Answers whether
+    /// [`Dispatch::open`] has somebody to ask for the rest.
+    pub(crate) fn next_after_interrupt(&mut self, deployment: &Arc<Deployment>, failure: Failure) -> bool {
+        matches!(self.go_on(deployment.clone(), failure), Ok(None))
+    }
+
+    /// The last attempt has failed: the provider's own words where it is the client who can mend that, else ours.
+    ///
+    /// # Errors
+    /// Every attempt is named.
+    pub(crate) fn give_up(
+        &mut self,
+        deployment: Arc<Deployment>,
+        failure: Failure,
+    ) -> Result<Option<Box<Rejection>>, PublicError> {
+        self.failures.push((deployment, failure));
+        match self.kept_rejection() {
+            Some(rejection) => Ok(Some(rejection)),
+            None => Err(self.exhausted()),
+        }
+    }
+
+    /// Another key of the same account holder, where the one that was used is refused and others are not.
+    fn other_key(&mut self, outcome: Outcome) -> Option<(usize, Pass)> {
+        let position = self.candidates.position;
+        let keys = self.candidates.list.get(position)?.provider.auth.len();
+        let used = self.key();
+        if !outcome.blames_key() || self.candidates.tries_here as usize >= keys || self.at_its_end() {
+            return None;
+        }
+        let pass = self.admit(position, false).ok()?;
+        if pass.key() == used {
+            pass.unused();
+            return None;
+        }
+        Some((position, pass))
+    }
+
+    /// Whether the request has no time or no attempts left.
+    fn at_its_end(&self) -> bool {
+        let made = self.attempts_made();
+        made >= self.route.retry.max_attempts_total || self.time_left().is_zero()
+    }
+
+    /// Attempts so far, the one that has just failed included.
+    fn attempts_made(&self) -> u32 {
+        let sent = self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none()).count();
+        u32::try_from(sent).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.left(self.gateway.clock.now())
+    }
+
+    /// What to do after an attempt that ended so, and who is next, with leave to be called.
+    fn decide(
+        &mut self,
+        outcome: Outcome,
+        redirected: bool,
+        may_repeat: bool,
+    ) -> (Option<(usize, Pass)>, Decision) {
+        if outcome.blames_request() && !redirected || self.at_its_end() {
+            self.settlement.tried_enough |= outcome.retryable() && !self.time_left().is_zero();
+            return (None, Decision::GiveUp);
+        }
+        let next = self.admitted_from(self.next_position());
+        if redirected || !may_repeat {
+            let decision = if next.is_some() { Decision::Fallback } else { Decision::GiveUp };
+            return (next, decision);
+        }
+        match self.by_rule(outcome, next.is_some()) {
+            // Better somebody who is not well than nobody.
+            Decision::GiveUp if next.is_none() && outcome.fallback_helps() => match self.forced() {
+                Some(forced) => (Some(forced), Decision::Fallback),
+                None => {
+                    // Who says when to come back is worth coming back to.
+                    self.settlement.tried_enough |= outcome.retryable() && outcome.retry_after().is_none();
+                    (None, Decision::GiveUp)
+                }
+            },
+            decision => (next, decision),
+        }
+    }
+
+    fn by_rule(&mut self, outcome: Outcome, another: bool) -> Decision {
+        let attempts = Attempts {
+            on_candidate: self.candidates.tries_here,
+            total: self.attempts_made(),
+            candidates_left: usize::from(another),
+        };
+        let failed = Failed { outcome, attempts, left: self.time_left(), may_repeat: true };
+        let route = self.route.clone();
+        let Some(site) = RouteSite::of(&route) else { return Decision::GiveUp };
+        let now = self.gateway.timeline.now();
+        decide(&route.retry, &failed, (&site.budget, &route.retry_budget), now, &mut self.rng)
+    }
+}
