@@ -6,6 +6,7 @@
 //! open. What is shown comes in through [`AdminState`], so this crate does not know the database.
 
 mod auth;
+mod endpoints;
 mod limits;
 mod openapi;
 mod operation;
@@ -17,6 +18,7 @@ mod state;
 mod tail;
 mod token;
 
+pub use endpoints::{EndpointStatus, Endpoints};
 pub use routes::{router, service};
 pub use setup::{Checked, ConfigWorld, SetUp};
 pub use state::{AdminState, OpenReader, ProviderStatus, Readiness, Status};

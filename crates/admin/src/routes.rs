@@ -20,7 +20,7 @@ use crate::operation::{Operation, Schemas};
 use crate::reply::Refusal;
 use crate::setup::{audit, config, keys};
 use crate::state::{AdminState, Readiness, Status};
-use crate::{auth, limits, openapi, records, tail};
+use crate::{auth, endpoints, limits, openapi, records, tail};
 
 /// OpenMetrics 1.0, section 4.1.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -57,6 +57,7 @@ pub fn router(mut state: AdminState) -> Router {
 fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut operations = server(schemas);
     operations.extend(requests(schemas));
+    operations.extend(endpoints_now(schemas));
     operations.extend(configuration(schemas));
     operations.extend(keys_and_changes(schemas));
     operations
@@ -109,6 +110,22 @@ fn requests(schemas: &mut Schemas) -> Vec<Operation> {
         read("/admin/v1/health", "getHealth", "How each deployment has done lately", get(records::health))
             .query::<records::HealthQuery>()
             .json::<records::Health>("200", "Error shares, latencies, last outcomes", schemas),
+    ]
+}
+
+fn endpoints_now(schemas: &mut Schemas) -> Vec<Operation> {
+    vec![
+        read("/admin/v1/endpoints", "listEndpoints", "How deployments are doing now", get(endpoints::list))
+            .json::<endpoints::EndpointList>("200", "Breakers, calls, latencies, ceilings, keys", schemas),
+        operation(
+            Method::POST,
+            "/admin/v1/endpoints/breaker",
+            "setBreaker",
+            "Open or close a deployment's breaker, or leave it to itself",
+            post(endpoints::set_breaker),
+        )
+        .body::<endpoints::BreakerRequest>()
+        .json::<endpoints::EndpointRow>("200", "It is set", schemas),
     ]
 }
 

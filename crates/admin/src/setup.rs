@@ -151,6 +151,33 @@ impl SetUp {
         Ok(Changed { generation, ..unchanged })
     }
 
+    /// Makes a change that no file holds, with its entry in the trail. Blocks.
+    pub(crate) fn note<T>(
+        &self,
+        actor: Actor,
+        action: Action,
+        make: impl FnOnce() -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let _one_at_a_time = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let change = Change {
+            at_unix_us: self.now_us(),
+            actor: actor.name,
+            address: actor.address,
+            action: action.name.to_owned(),
+            target: action.target,
+            before: None,
+            after: None,
+        };
+        let entry = self.with_audit(|audit| audit.begin(&change))?;
+        let made = make();
+        let (state, detail) = match &made {
+            Ok(_) => (ChangeState::Done, None),
+            Err(refusal) => (ChangeState::Failed, Some(&*refusal.message)),
+        };
+        self.with_audit(|audit| audit.finish(entry, state, detail))?;
+        made
+    }
+
     /// Replaces the file and has it loaded; puts the old one back where that fails.
     fn swap(&self, path: &Path, current: &str, next: &str) -> Result<u64, Refusal> {
         self.history.keep(self.now_us(), current)?;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::endpoints::Endpoints;
 use crate::setup::SetUp;
 use crate::tail::LiveTail;
 use crate::token::AdminToken;
@@ -32,6 +33,7 @@ pub struct AdminState {
     pub(crate) tail: LiveTail,
     pub(crate) deployments: Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
     pub(crate) setup: Option<Arc<SetUp>>,
+    pub(crate) endpoints: Option<Arc<dyn Endpoints>>,
     pub(crate) document: Arc<Value>,
     pub(crate) local_only: bool,
 }
@@ -56,6 +58,7 @@ impl AdminState {
             tail: LiveTail::default(),
             deployments: Arc::new(Vec::new),
             setup: None,
+            endpoints: None,
             document: Arc::default(),
             local_only: false,
         }
@@ -75,6 +78,13 @@ impl AdminState {
     #[must_use]
     pub fn with_setup(mut self, setup: SetUp) -> Self {
         self.setup = Some(Arc::new(setup));
+        self
+    }
+
+    /// The same, with deployments that can be seen at work, and set.
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: impl Endpoints + 'static) -> Self {
+        self.endpoints = Some(Arc::new(endpoints));
         self
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +12,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use pointsman_config::{ConfigErrors, ConfigFile, Environment, Input, effective, prepare};
-use pointsman_core::Clock;
+use pointsman_core::{Clock, ModelRef};
+use pointsman_resilience::{Endpoint, EndpointPolicy, Forced};
 use pointsman_store::SqliteAudit;
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Upstreams;
@@ -19,7 +21,9 @@ use pointsman_transport::connect::{Connect, Connecting, Origin};
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
-use crate::{AdminState, AdminToken, Checked, ConfigWorld, Readiness, SetUp, Status};
+use crate::{
+    AdminState, AdminToken, Checked, ConfigWorld, EndpointStatus, Endpoints, Readiness, SetUp, Status,
+};
 
 const START: &str = "# mine\nserver:\n  max_connections: 9\nkeys:\n  - id: first # the first\n    sha256: \
     9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n";
@@ -65,6 +69,25 @@ impl ConfigWorld for World {
     }
 }
 
+/// One deployment, whose breaker does as it is told.
+struct Fleet(Arc<Endpoint>);
+
+impl Endpoints for Fleet {
+    fn list(&self) -> Vec<EndpointStatus> {
+        vec![EndpointStatus {
+            deployment: ModelRef { provider: "a".into(), model: "m/large".into() },
+            view: self.0.view(&EndpointPolicy::default(), Duration::from_secs(2)),
+            waiting: 3,
+            started_unix_us: 1_000_000,
+        }]
+    }
+
+    fn force(&self, deployment: &str, forced: Forced) -> Option<EndpointStatus> {
+        (deployment == "a/m/large").then(|| self.0.force(forced, Duration::from_secs(1)))?;
+        self.list().pop()
+    }
+}
+
 struct Admin {
     folder: tempfile::TempDir,
     router: Router,
@@ -104,7 +127,7 @@ impl Admin {
         let data = folder.path().join("data");
         let token = AdminToken::load_or_create(&data).unwrap();
         let audit = Box::new(SqliteAudit::open(data.join("audit.db")).unwrap());
-        let clock = Clock::starting_at(std::time::Duration::from_secs(1_795_000_000));
+        let clock = Clock::starting_at(Duration::from_secs(1_795_000_000));
         let setup = SetUp::new(Arc::new(world), audit, &data, clock);
         let status = || Status {
             version: "1",
@@ -117,7 +140,8 @@ impl Admin {
         };
         let state = AdminState::new(token, Arc::new(Metrics::new("1")), status, || Readiness::Ready);
         let token = fs::read_to_string(data.join("admin.token")).unwrap().trim().to_owned();
-        Self { router: crate::router(state.with_setup(setup)), folder, token, refuses }
+        let state = state.with_setup(setup).with_endpoints(Fleet(Arc::new(Endpoint::new(2))));
+        Self { router: crate::router(state), folder, token, refuses }
     }
 
     async fn send(&mut self, method: &str, path: &str, if_match: Option<&str>, body: &str) -> Answer {
@@ -333,4 +357,42 @@ async fn wrong_queries_of_the_trail_are_refused() {
     for query in ["limit=0", "limit=1001", "before=0", "before=x", "odd=1"] {
         admin.get(&format!("/admin/v1/audit?{query}")).await.is(400, "invalid_query");
     }
+}
+
+#[tokio::test]
+async fn a_breaker_is_shown_and_set_and_the_trail_says_by_whom() {
+    let mut admin = Admin::new();
+    let list = admin.get("/admin/v1/endpoints").await.json();
+    let [row] = list["endpoints"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!((&row["deployment"], &row["waiting"]), (&json!("a/m/large"), &json!(3)));
+    let breaker = json!({
+        "state": "closed", "set": "automatic", "since_unix_ms": null, "until_unix_ms": null, "failures": 0
+    });
+    assert_eq!(row["breaker"], breaker);
+    assert_eq!(row["keys"].as_array().unwrap().len(), 2);
+    let set = async |admin: &mut Admin, deployment: &str, to: &str| {
+        let body = json!({"deployment": deployment, "set": to}).to_string();
+        admin.send("POST", "/admin/v1/endpoints/breaker", None, &body).await
+    };
+    for (to, state) in [("open", "open"), ("closed", "closed"), ("automatic", "closed")] {
+        let answer = set(&mut admin, "a/m/large", to).await;
+        let breaker = &answer.json()["breaker"];
+        assert_eq!((&breaker["set"], &breaker["state"]), (&json!(to), &json!(state)), "{}", answer.text);
+        assert_eq!(breaker["since_unix_ms"], 2_000);
+    }
+    set(&mut admin, "a/none", "open").await.is(404, "unknown_deployment");
+    set(&mut admin, "a/m/large", "ajar").await.is(400, "invalid_body");
+    let trail = admin.get("/admin/v1/audit").await.json();
+    let changes = trail["changes"].as_array().unwrap();
+    let told: Vec<_> =
+        changes.iter().map(|change| (change["action"].as_str().unwrap(), &change["state"])).collect();
+    let (done, failed) = (json!("done"), json!("failed"));
+    let expected = [
+        ("breaker.open", &failed),
+        ("breaker.automatic", &done),
+        ("breaker.closed", &done),
+        ("breaker.open", &done),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(changes[3]["target"], "a/m/large");
 }

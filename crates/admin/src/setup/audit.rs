@@ -50,9 +50,10 @@ pub(crate) struct AuditRow {
     actor: String,
     /// The client's address.
     address: Option<String>,
-    /// `config.apply`, `config.rollback`, `key.create`, `key.revoke`.
+    /// `config.apply`, `config.rollback`, `key.create`, `key.revoke`, `breaker.open`, `breaker.closed`,
+    /// `breaker.automatic`.
     action: String,
-    /// The key's id or the version.
+    /// The key's id, the version or the deployment.
     target: Option<String>,
     /// SHA-256 of the configuration before.
     before_sha256: Option<String>,

@@ -227,7 +227,7 @@ impl SetUp {
 }
 
 /// A body of JSON, whatever its content type says.
-pub(super) fn json_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
+pub(crate) fn json_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
     let bytes = whole(body)?;
     serde_json::from_slice(&bytes).map_err(|error| bad_body(error.to_string()))
 }

@@ -13,7 +13,7 @@ use crate::support::parts::{parts, repository};
 const MAX_EXAMPLES: &str = "25";
 
 /// Operations that are tested: all but the event stream.
-const OPERATIONS: usize = 19;
+const OPERATIONS: usize = 21;
 
 struct Admin<'g> {
     gateway: &'g Gateway,

@@ -1,17 +1,20 @@
 //! The control plane's listener, and what it is shown of the rest.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pointsman_admin::{
-    AdminState, AdminToken, Checked, ConfigWorld, LiveTail, ProviderStatus, Readiness, SetUp, Status,
+    AdminState, AdminToken, Checked, ConfigWorld, EndpointStatus, Endpoints, LiveTail, ProviderStatus,
+    Readiness, SetUp, Status,
 };
 use pointsman_config::domain::ProviderSource;
 use pointsman_config::{ConfigErrors, ProviderKind, Settings, Snapshot};
 use pointsman_core::Clock;
 use pointsman_core::store::RecordReader;
+use pointsman_gateway::Gateway;
+use pointsman_resilience::Forced;
 use pointsman_store::{SqliteAudit, SqliteReader};
 use pointsman_telemetry::Metrics;
 use pointsman_transport::{Drain, Edge, Http2, ServeOptions, serve_edge};
@@ -38,6 +41,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Watched<'a> {
     pub(super) settings: &'a Settings,
     pub(super) world: &'a Arc<World>,
+    pub(super) gateway: &'a Arc<Gateway>,
     pub(super) metrics: &'a Arc<Metrics>,
     /// The data plane's.
     pub(super) drain: &'a Drain,
@@ -65,6 +69,25 @@ impl ConfigWorld for Live {
     fn generation(&self) -> u64 {
         self.0.current().load().generation
     }
+}
+
+/// The deployments of the data plane.
+struct Fleet(Weak<Gateway>);
+
+impl Endpoints for Fleet {
+    fn list(&self) -> Vec<EndpointStatus> {
+        let gateway = self.0.upgrade();
+        gateway.map(|gateway| gateway.endpoints().into_iter().map(shown).collect()).unwrap_or_default()
+    }
+
+    fn force(&self, deployment: &str, forced: Forced) -> Option<EndpointStatus> {
+        self.0.upgrade()?.force_breaker(deployment, forced).map(shown)
+    }
+}
+
+fn shown(status: pointsman_gateway::EndpointStatus) -> EndpointStatus {
+    let pointsman_gateway::EndpointStatus { deployment, view, waiting, started_unix_us } = status;
+    EndpointStatus { deployment, view, waiting, started_unix_us }
 }
 
 /// The running control plane. It outlives the data plane, so that a probe sees "draining" and not a
@@ -130,6 +153,8 @@ fn state(token: AdminToken, watched: &Watched<'_>) -> Result<AdminState, Failure
     let state = AdminState::new(token, watched.metrics.clone(), status, readiness)
         .local_only(watched.settings.server.admin.ip().to_canonical().is_loopback())
         .with_setup(setup)
+        // Weak: the control plane outlives the data plane, whose end lets go of the recorder.
+        .with_endpoints(Fleet(Arc::downgrade(watched.gateway)))
         .with_tail(watched.tail.clone())
         .with_deployments(move || deployments(&world.current().load()));
     if !data.records {

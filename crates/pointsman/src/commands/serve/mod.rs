@@ -121,8 +121,16 @@ async fn serve_until_told(args: &cli::Serve) -> Result<(), Failure> {
         servers.spawn(acme.clone().run(drain.clone()));
     }
     servers.spawn(keep_time(clock, drain.clone()));
-    let watched =
-        Watched { settings: &settings, world: &world, metrics: &metrics, drain: &drain, tail: &tail, clock };
+    servers.spawn(gateway.clone().probe());
+    let watched = Watched {
+        settings: &settings,
+        world: &world,
+        gateway: &gateway,
+        metrics: &metrics,
+        drain: &drain,
+        tail: &tail,
+        clock,
+    };
     let admin = admin::start(admin_listener, &watched)?;
 
     // The listeners are open; looking for engines delays only the banner, and not for long.
