@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use pointsman_transport::BoxedIo;
 use pointsman_transport::connect::{Connect, ConnectError, Connecting, Origin};
@@ -23,6 +24,8 @@ use tokio::sync::mpsc;
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Connections that wait for `accept`.
 const BACKLOG: usize = 1024;
+/// How long a socket may take to deliver what was written before it is reset.
+const DELIVERED_WITHIN: Duration = Duration::from_millis(20);
 /// Where connections seem to come from unless a test says otherwise.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
@@ -49,8 +52,8 @@ pub struct MemoryIo {
 
 /// A byte stream that can also be torn down the hard way.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Resets the connection: the peer sees an error, not an end.
-    fn reset(self);
+    /// Resets the connection: the peer sees an error, not an end, behind everything that was written.
+    fn reset(self) -> impl Future<Output = ()> + Send;
 }
 
 #[derive(Clone, Debug)]
@@ -163,13 +166,16 @@ impl MemoryIo {
 }
 
 impl Io for MemoryIo {
-    fn reset(self) {
+    fn reset(self) -> impl Future<Output = ()> + Send {
         self.reset.store(true, Ordering::Release);
+        std::future::ready(())
     }
 }
 
 impl Io for TcpStream {
-    fn reset(self) {
+    async fn reset(self) {
+        // What the peer's buffer had no room for yet would be thrown away.
+        tokio::time::sleep(DELIVERED_WITHIN).await;
         // Without lingering, closing a socket sends RST. Where that cannot be set, it is a plain close.
         let _ = self.set_zero_linger();
     }

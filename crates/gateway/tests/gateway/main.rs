@@ -7,6 +7,7 @@
 
 mod access;
 mod brute_force;
+mod chaos;
 mod commit;
 mod dialects;
 mod disconnect;

@@ -112,7 +112,10 @@ impl Row {
             for (attempt, sent) in attempts.iter().zip(log) {
                 let (usage, tokens) = (attempt.usage, sent.tokens);
                 let what = sent.what();
-                ensure(usage.output == tokens.output, || {
+                // Whether the name of a tool counts where nothing is told is anybody's guess.
+                let guessed = self.question.kind == Kind::Tool && usage.source != UsageSource::Reported;
+                let right = usage.output.abs_diff(tokens.output) <= u64::from(guessed);
+                ensure(right, || {
                     format!("{name}, {what}: {} output tokens billed, {} sent", usage.output, tokens.output)
                 })?;
                 let off = usage.input.abs_diff(tokens.input);

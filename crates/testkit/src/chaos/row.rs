@@ -184,7 +184,7 @@ impl Row {
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
-                "  {}:\n    kind: {}\n    base_url: {url}\n    keys: {{ env: {KEY} }}\n    models: [mmmm]\n    \
+                "  {}:\n    kind: {}\n    base_url: {url}\n    keys: {{ env: {KEY} }}\n    models: [mmmm, long]\n    \
                  timeouts: {{ connect: 2s, first_byte: {limit}ms, first_token: {limit}ms, \
                  between_chunks: {limit}ms, total: 20s }}\n",
                 Self::provider(number, place),

@@ -71,24 +71,24 @@ struct Orders {
     ceiling: Option<Ceiling>,
 }
 
-/// So many requests in each window, as the vendors count them.
+/// A bucket of requests that is filled again at a steady rate, as the vendors count them.
 struct Ceiling {
-    limit: u64,
-    window: Duration,
-    /// When the present window began, and what came in it.
-    begun: Instant,
-    came: u64,
+    limit: f64,
+    /// Requests a second that come back.
+    rate: f64,
+    left: f64,
+    at: Instant,
 }
 
 impl Ceiling {
-    /// Counts a request: how many are left after it, and until when; `None`: it is one too many.
+    /// Takes a request: how many are left, or `None` where it is one too many; and when all are back.
     fn take(&mut self, now: Instant) -> (Option<u64>, Duration) {
-        if now.saturating_duration_since(self.begun) >= self.window {
-            (self.begun, self.came) = (now, 0);
-        }
-        let until = (self.begun + self.window).saturating_duration_since(now);
-        self.came += 1;
-        (self.limit.checked_sub(self.came), until)
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.left, self.at) = ((self.left + since * self.rate).min(self.limit), now);
+        let room = self.left >= 1.0;
+        self.left -= f64::from(u8::from(room));
+        let full = Duration::from_secs_f64((self.limit - self.left) / self.rate);
+        (room.then_some(self.left as u64), full)
     }
 }
 
@@ -181,11 +181,12 @@ impl Injector {
         self
     }
 
-    /// Takes so many requests in each `window` and tells with every answer how many are left, as OpenAI does.
-    /// Further ones get `rate_limit_headers`.
-    pub fn ceiling(&self, limit: u64, window: Duration) -> &Self {
-        let begun = Instant::now();
-        self.shared.orders().ceiling = Some(Ceiling { limit, window, begun, came: 0 });
+    /// Takes `limit` requests at once and as many again in each `window`, and tells with every answer how many
+    /// are left, as OpenAI does. Further ones get `rate_limit_headers`.
+    pub fn ceiling(&self, limit: u32, window: Duration) -> &Self {
+        let limit = f64::from(limit);
+        let ceiling = Ceiling { limit, rate: limit / window.as_secs_f64(), left: limit, at: Instant::now() };
+        self.shared.orders().ceiling = Some(ceiling);
         self
     }
 
@@ -362,8 +363,8 @@ impl Shared {
             return refusal(Words::BadRequest, Some(NO_PREFILL));
         }
         let room = orders.ceiling.as_mut().map(|ceiling| {
-            let (left, until) = ceiling.take(attempt.at);
-            (ceiling.limit, left, until)
+            let (left, full) = ceiling.take(attempt.at);
+            (ceiling.limit, left, full)
         });
         let fault = match orders.script.pop_front() {
             _ if room.is_some_and(|(_, left, _)| left.is_none()) => Fault::named("rate_limit_headers"),
@@ -381,12 +382,12 @@ impl Shared {
             attempt.tokens.input = ask.input;
         }
         let shaped = shape(&reply, ask.streamed, fault, &manner);
-        let Some((limit, Some(left), until)) = room else { return shaped };
+        let Some((limit, Some(left), full)) = room else { return shaped };
         let answer = shaped.answer;
         let answer = answer
             .header("x-ratelimit-limit-requests", &limit.to_string())
             .header("x-ratelimit-remaining-requests", &left.to_string())
-            .header("x-ratelimit-reset-requests", &format!("{}ms", until.as_millis()));
+            .header("x-ratelimit-reset-requests", &format!("{}ms", full.as_millis()));
         Shaped { answer, ..shaped }
     }
 

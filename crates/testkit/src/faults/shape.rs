@@ -66,6 +66,7 @@ pub(super) fn shape(reply: &Reply, streamed: bool, fault: Option<&Fault>, manner
         Some(What::Cut { at: At::BeforeHead, how }) => whole(Answer::nothing(how)),
         // A listener that is up refuses nobody.
         Some(What::Refuse) => whole(Answer::nothing(Cut::Reset)),
+        Some(What::HugeHead) => whole(Answer::raw(huge_head())),
         Some(What::GarbageHead) => whole(Answer::raw("HTP/9.9 \u{fffd}\u{1} garbage\r\n\r\n")),
         Some(What::Page) => whole(Answer::new(200, "text/html", page())),
         Some(what) if streamed => stream(reply, Some(what), manner, &mut rng),
@@ -74,7 +75,6 @@ pub(super) fn shape(reply: &Reply, streamed: bool, fault: Option<&Fault>, manner
     };
     let answer = match fault.map(|fault| fault.what) {
         Some(What::Cut { at: At::InHead, how }) => shaped.answer.cut_head(20, how),
-        Some(What::HugeHead) => shaped.answer.header("x-filler", &"x".repeat(HUGE_HEAD)),
         Some(What::Slow { at: At::BeforeHead, pause: Pause::TooLong }) => {
             shaped.answer.delay_head(manner.limit)
         }
@@ -82,6 +82,11 @@ pub(super) fn shape(reply: &Reply, streamed: bool, fault: Option<&Fault>, manner
         _ => shaped.answer.delay_head(manner.thinks),
     };
     Shaped { answer, ..shaped }
+}
+
+/// A head without an end.
+fn huge_head() -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-filler: {}", "x".repeat(HUGE_HEAD))
 }
 
 fn page() -> &'static str {
@@ -208,8 +213,10 @@ impl Stream {
                 self.events.extend((0..ODD_EVENTS).map(odd));
             }
             What::HugeEvent => {
+                // What a socket takes of what follows nobody can tell.
+                self.keep(opening, false);
                 let long = [b"data: ".as_slice(), &vec![b'x'; HUGE_EVENT], b"\n\n"].concat();
-                self.events.insert(opening, event(long.into()));
+                self.events.push(event(long.into()));
             }
             What::Flood => {
                 let comment = format!(": {}\n\n", "x".repeat(FLOOD / 8));

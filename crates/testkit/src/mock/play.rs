@@ -60,14 +60,16 @@ pub(crate) async fn serve<I: Io>(backend: &impl Backend, io: I) {
         let Ok(Some(request)) = request else { return };
         let (number, answer) = backend.receive(request);
         let (ending, next) = connection.play(backend, number, &answer).await;
-        backend.ended(number, ending);
         match next {
-            Next::KeepAlive => {}
+            Next::KeepAlive => backend.ended(number, ending),
             Next::Close => {
                 let _ = connection.write.shutdown().await;
-                return;
+                return backend.ended(number, ending);
             }
-            Next::Reset => return connection.read.unsplit(connection.write).reset(),
+            Next::Reset => {
+                connection.read.unsplit(connection.write).reset().await;
+                return backend.ended(number, ending);
+            }
         }
     }
 }

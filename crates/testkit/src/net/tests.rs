@@ -1,7 +1,5 @@
 //! Connections in memory behave as sockets do where tests rely on it.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
@@ -29,7 +27,7 @@ async fn carries_bytes_both_ways_and_ends() {
 async fn reset_is_an_error_after_the_bytes_that_had_arrived() {
     let (mut client, mut server) = pair();
     server.write_all(b"ab").await.unwrap();
-    server.reset();
+    server.reset().await;
     let mut two = [0; 2];
     client.read_exact(&mut two).await.unwrap();
     assert_eq!(client.read(&mut two).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);

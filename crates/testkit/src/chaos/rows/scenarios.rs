@@ -63,7 +63,7 @@ type Base<'a> = &'a dyn Fn(&str, &[&str]) -> Row;
 /// Candidates that are there for one cause.
 fn chains(base: Base<'_>) -> Vec<Row> {
     let chains = [
-        ("context_too_long", "fallbacks: { context_too_long: ['{b}/mmmm'] }"),
+        ("context_too_long", "fallbacks: { context_too_long: ['{b}/long'] }"),
         ("content_filter", "fallbacks: { content_filter: ['{b}/mmmm'] }"),
         ("quota_used_up", "fallbacks: { quota: ['{b}/mmmm'] }"),
     ];
