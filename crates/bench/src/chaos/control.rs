@@ -27,14 +27,16 @@ impl Control {
     pub(super) async fn is_open(&self, provider: &str) -> io::Result<bool> {
         let health: Value = serde_json::from_str(&self.get("/admin/v1/endpoints").await?)?;
         let endpoints = health["endpoints"].as_array().ok_or_else(|| io::Error::other("no endpoints"))?;
-        let mut own = endpoints.iter().filter(|endpoint| endpoint["provider"] == provider);
-        Ok(own.any(|endpoint| endpoint["state"] != "closed"))
+        let of = |endpoint: &&Value| {
+            endpoint["deployment"].as_str().is_some_and(|name| name.split('/').next() == Some(provider))
+        };
+        Ok(endpoints.iter().filter(of).any(|endpoint| endpoint["breaker"]["state"] != "closed"))
     }
 
     /// Attempts at `provider` that ended so.
     pub(super) async fn attempts(&self, provider: &str, outcome: &str) -> io::Result<u64> {
         let metrics = self.get("/metrics").await?;
-        let (of, ended) = (format!("provider=\"{provider}\""), format!("outcome=\"{outcome}\""));
+        let (of, ended) = (format!("gen_ai_provider_name=\"{provider}\""), format!("outcome=\"{outcome}\""));
         let lines = metrics.lines().filter(|line| {
             line.starts_with("pointsman_attempts_total{") && line.contains(&of) && line.contains(&ended)
         });

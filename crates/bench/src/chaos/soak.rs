@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const LOOKS_PER_MEMORY: u32 = 20;
 /// The limits, and a breaker with shortened times.
 const PROVIDER: &str = "    dialects: [openai-chat, openai-responses, anthropic]
-    models: [mmmm]
+    models: [mmmm, long]
     include_usage: true
     timeouts: { connect: 1s, first_byte: 500ms, first_token: 500ms, between_chunks: 500ms, total: 60s }
     breaker: { failures: 10, window: 10s, open_for: 700ms }
@@ -50,7 +50,7 @@ pub(super) async fn run(options: &Options, cores: Cores, seed: u64) -> io::Resul
     let stage = Stage::start(&options.pointsman, cores, 2, |urls| {
         let provider = |name: &str, url: &str| format!("  {name}:\n    base_url: {url}\n{PROVIDER}");
         format!(
-            "providers:\n{}{}routes:\n  soak:\n    balance: [a/mmmm, b/mmmm]\n    fallbacks: {{ context_too_long: [b/mmmm], \
+            "providers:\n{}{}routes:\n  soak:\n    balance: [a/mmmm, b/mmmm]\n    fallbacks: {{ context_too_long: [b/long], \
              content_filter: [b/mmmm], quota: [b/mmmm] }}\n  calm: b/mmmm\n",
             provider("a", &urls[0]),
             provider("b", &urls[1]),
