@@ -57,6 +57,11 @@ def number(seed: str) -> int:
     return int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16)
 
 
+def called(city: str) -> str:
+    """A call in the words of the test engine's template (tests/engine)."""
+    return f'<tool_call>\n{{"name": "get_weather", "arguments": {{"city": "{city}"}}}}\n</tool_call>'
+
+
 def resolved(schema: Any, root: Any = None) -> Any:
     """The schema with references to its own definitions put in place."""
     root = schema if root is None else root

@@ -102,7 +102,8 @@ def settle_engine(lines: list[dict], write: bool) -> list[str]:
     for client in sorted({line["client"] for line in lines}, key=str.lower):
         marks = [mark(cells.get(f"{client}/{engine}/engine")) for engine in ENGINES]
         rows.append(f"| {client} | {' | '.join(marks)} |\n")
-    section = "".join([*rows, "\n", *notes(lines, False, "Known to fail with the engine")]).rstrip() + "\n\n"
+    found = sorted({f"- {line['client']}, {line['limits']}\n" for line in lines if line.get("limits")})
+    section = "".join([*rows, "\n", *found, *notes(lines, False, "Known to fail with the engine")]).rstrip() + "\n\n"
     whole = committed()
     before, fields = engine_of(whole), fields_of(whole)
     if write:

@@ -198,19 +198,22 @@ async function cancel(c) {
 async function engine(c, stream) {
   const common = { stream, temperature: 0 };
   const hello = [["system", "You are terse."], ["user", ["Say hello."]]];
-  const answer = await c.client.ask({ ...common, turns: hello, limit: 16 });
+  const answer = await c.client.ask({ ...common, turns: hello, limit: 64 });
   assert.ok(answer.text.trim(), `no text: ${JSON.stringify(answer)}`);
   const [input, output] = answer.usage ?? [];
-  assert.ok(input > 5 && output > 0 && output <= 16, `usage ${answer.usage}`);
+  assert.ok(input > 5 && output > 0 && output < 64, `usage ${answer.usage}`);
   const city = { type: "string", description: "The city's name" };
   const form = { type: "object", properties: { city }, required: ["city"], additionalProperties: false };
   const tool = { name: "get_weather", description: "Tells the weather of a city.", schema: form };
-  const turns = [["user", ["What is the weather in Paris? Use the function."]]];
+  // What a small model is told to do, it does where it seems to have done so before.
+  const turns = ["Rome", "Oslo"].flatMap((city) => [
+    ["user", [`Weather in ${city}?`]], ["assistant", shared.called(city)],
+  ]);
+  turns.push(["user", ["Weather in Paris?"]]);
   const called = await c.client.ask({ ...common, turns, tools: [tool], choice: "any", limit: 64 });
-  assert.deepEqual(called.calls.map((call) => call.name), ["get_weather"]);
-  assert.equal(typeof called.calls[0].arguments.city, "string");
+  assert.deepEqual(called.calls.map((call) => [call.name, call.arguments]), [["get_weather", { city: "Paris" }]]);
   turns.push(["answer", called], ["results", [[called.calls[0], { sky: "clear", degrees: 21 }]]]);
-  const last = await c.client.ask({ ...common, turns, tools: [tool], limit: 24 });
+  const last = await c.client.ask({ ...common, turns, tools: [tool], limit: 256 });
   assert.ok(last.text.trim() || last.calls.length, `nothing after the result: ${JSON.stringify(last)}`);
 }
 

@@ -76,3 +76,6 @@ export function usage(nonce) {
   const spread = number(`usage${nonce}`) % 50;
   return { input: 120 + spread, cached: 16 + (spread % 7), output: 40 + spread };
 }
+
+/** A call in the words of the test engine's template. */
+export const called = (city) => `<tool_call>\n{"name": "get_weather", "arguments": {"city": "${city}"}}\n</tool_call>`;

@@ -95,6 +95,8 @@ class Client:
     lacks: set[str] = set()
     # Why usage is not told in streams; empty where it is.
     hides_stream_usage = ""
+    # Engines whose streams tell usage where this SDK does not look, and why.
+    misses_usage: dict[str, str] = {}
     # Whether the SDK's own type of a function has objects inside of objects.
     deep_tools = True
     # Whether its dialect says which call is meant.
@@ -121,6 +123,8 @@ class Client:
     def limits(self, feature: str) -> str:
         """What of a feature the SDK itself leaves out, and a cell that holds therefore does not show."""
         found = [self.loses_proofs, "" if self.shows_thoughts else "thoughts are not shown"] if feature == "reasoning" else []
+        if feature == "engine":
+            found = [f"{engine}: {why}" for engine, why in self.misses_usage.items()]
         if feature in ("chat", "tools"):
             found = [f"no parameter for {name}" for name in sorted(self.lacks & LACKED[feature])]
         return "; ".join(one for one in found if one)
@@ -357,25 +361,25 @@ def cancel(case: Case) -> None:
 def engine(case: Case) -> None:
     """A real engine answers, plain and streamed, and calls a function: whatever it says, the form holds."""
     for streamed in (False, True):
-        ask = Ask([("system", "You are terse."), ("user", ["Say hello."])], stream=streamed, limit=16, temperature=0.0)
+        # Limits that are not met: some SDKs take an answer that was cut for an error.
+        ask = Ask([("system", "You are terse."), ("user", ["Say hello."])], stream=streamed, limit=64, temperature=0.0)
         answer = case.client.ask(ask)
         expect(answer.text.strip(), f"no text: {answer}")
-        if not (streamed and case.client.hides_stream_usage):
-            expect(answer.usage and answer.usage[0] > 5 and 0 < answer.usage[1] <= 16, f"usage {answer.usage}")
+        if not (streamed and (case.client.hides_stream_usage or case.upstream in case.client.misses_usage)):
+            expect(answer.usage and answer.usage[0] > 5 and 0 < answer.usage[1] < 64, f"usage {answer.usage}")
         member = {"city": {"type": "string", "description": "The city's name"}}
         form = {"type": "object", "properties": member, "required": ["city"], "additionalProperties": False}
         function = {"name": "get_weather", "description": "Tells the weather of a city.", "schema": form}
-        turns: list[tuple[str, Any]] = [("user", ["What is the weather in Paris? Use the function."])]
-        # What cannot be forced, a small model may leave.
-        forced = "choice" not in case.client.lacks
+        # What a small model is told to do, it does where it seems to have done so before.
+        turns: list[tuple[str, Any]] = []
+        for city in ("Rome", "Oslo"):
+            turns += [("user", [f"Weather in {city}?"]), ("assistant", shared.called(city))]
+        turns.append(("user", ["Weather in Paris?"]))
         ask = Ask(turns, stream=streamed, tools=[function], choice="any", limit=64, temperature=0.0)
         called = case.client.ask(ask)
-        if not called.calls and not forced:
-            continue
-        expect([name for _, name, _ in called.calls] == ["get_weather"], f"calls {called.calls}")
-        expect(isinstance(called.calls[0][2].get("city"), str), f"arguments {called.calls}")
+        expect([call[1:] for call in called.calls] == [("get_weather", {"city": "Paris"})], f"not called: {called}")
         turns += [("answer", called), ("results", [(called.calls[0], {"sky": "clear", "degrees": 21})])]
-        last = case.client.ask(Ask(turns, stream=streamed, tools=[function], limit=24, temperature=0.0))
+        last = case.client.ask(Ask(turns, stream=streamed, tools=[function], limit=256, temperature=0.0))
         expect(last.text.strip() or last.calls, f"nothing after the result: {last}")
 
 

@@ -68,6 +68,7 @@ class LangChainAnthropic(LangChain):
 
     name = "langchain-anthropic"
     dialect = "anthropic"
+    misses_usage = {"engine-messages": "input tokens of streams are read from their last event, where this engine has none"}
 
     def model_for(self, ask: Ask) -> Any:
         return ChatAnthropic(
