@@ -180,3 +180,6 @@ pub(crate) async fn wait(site: &Arc<Site>, wish: Wish) -> Result<Pass, Left> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

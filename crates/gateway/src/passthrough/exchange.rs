@@ -102,6 +102,8 @@ pub(crate) async fn send_until(
         let whole = Whole { deployment, status, headers, body: Bytes::new(), usage: None };
         return Ok(Answered::Whole(Box::new(whole)));
     }
+    // How long it goes on is the client's affair as well.
+    dispatch.settlement.first_token(now);
     Ok(Answered::Open(Box::new(Open { deployment, status, headers, body, models: None })))
 }
 

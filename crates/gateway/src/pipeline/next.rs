@@ -120,12 +120,13 @@ impl Dispatch {
         }
     }
 
-    /// Another key of the same account holder, where the one that was used is refused and others are not.
+    /// Another key of the same provider, where the one that was used is refused or at its limit and others are not.
     fn other_key(&mut self, outcome: Outcome) -> Option<(usize, Pass)> {
         let position = self.candidates.position;
         let keys = self.candidates.list.get(position)?.provider.auth.len();
         let used = self.key();
-        if !outcome.blames_key() || self.candidates.tries_here as usize >= keys || self.at_its_end() {
+        let of_the_key = outcome.blames_key() || matches!(outcome, Outcome::RateLimited { .. });
+        if !of_the_key || self.candidates.tries_here as usize >= keys || self.at_its_end() {
             return None;
         }
         let pass = self.admit(position, false).ok()?;

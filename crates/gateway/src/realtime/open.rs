@@ -108,6 +108,7 @@ async fn shake_hands(
         }
     };
     dispatch.settlement.attempt_answered(head.status(), head.headers(), answered);
+    dispatch.settlement.first_token(answered);
     let headers = head.into_parts().0.headers;
     let protocol = check_answer(&headers, &key, &offer.protocols).map_err(|reason| {
         Failure::new(Outcome::Malformed, "its answer to the handshake is wrong").because(reason)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pointsman_core::{ErrorCode, Outcome};
+use pointsman_resilience::{BreakerState, Forced};
 use pointsman_testkit::mock::{Answer, Gate, Mock};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -209,4 +210,46 @@ async fn streams_that_break_off_count_too() {
     let records = world.records(6).await;
     assert_eq!(records[0].error, Some(ErrorCode::StreamInterrupted));
     assert_eq!(records[0].attempts[0].outcome, Outcome::Reset);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_sees_it_and_has_the_last_word() {
+    let (world, alpha, beta) = world();
+    assert!(world.gateway.endpoints().is_empty(), "nobody was called yet");
+    for _ in 0..5 {
+        fail(&world, &alpha).await;
+    }
+    let seen = world.gateway.endpoints();
+    let names: Vec<_> = seen.iter().map(|status| status.deployment.to_string()).collect();
+    assert_eq!(names, ["alpha/m", "beta/m"]);
+    assert_eq!(seen[0].view.breaker.state, BreakerState::Open);
+    let gauge = |name: &str, state| {
+        format!(
+            "pointsman_breaker_state{{gen_ai_provider_name=\"{name}\",gen_ai_request_model=\"m\"}} {state}"
+        )
+    };
+    assert!(world.has_metric(&gauge("alpha", 2)) && world.has_metric(&gauge("beta", 0)));
+
+    world.gateway.force_breaker("alpha/m", Forced::Closed).unwrap();
+    for _ in 0..7 {
+        fail(&world, &alpha).await;
+    }
+    assert_eq!(alpha.received().len(), 12, "every call is made");
+    world.gateway.force_breaker("alpha/m", Forced::None).unwrap();
+    assert_eq!(served_by(&world).await, "alpha", "it begins anew");
+
+    for name in ["alpha/m", "beta/m"] {
+        world.gateway.force_breaker(name, Forced::Open).unwrap();
+    }
+    world.reload(&TWO.replace("between_chunks: 5s", "between_chunks: 6s"));
+    let asked = (alpha.received().len(), beta.received().len());
+    let reply = world.chat("both").await;
+    reply.assert_error(502, "upstream_unavailable", None);
+    assert!(
+        reply.message().contains("alpha/m: ") && reply.message().contains("beta/m: "),
+        "{}",
+        reply.message()
+    );
+    assert_eq!((alpha.received().len(), beta.received().len()), asked, "not even where nobody is left");
+    assert!(world.gateway.force_breaker("nobody/m", Forced::Open).is_none());
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use pointsman_core::Outcome;
 use pointsman_testkit::mock::{Answer, Mock, Received};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::harness::*;
 
@@ -105,4 +106,20 @@ async fn a_key_that_is_changed_is_tried_again() {
     for _ in 0..4 {
         assert_eq!(world.chat("both").await.header("x-pointsman-provider"), Some("alpha"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_at_its_limit_is_not_waited_for() {
+    let world = world();
+    let alpha = world.upstream("alpha");
+    alpha.otherwise(|request| match request.header("authorization") {
+        Some(FIRST) => Answer::rate_limited(Some(20)),
+        _ => Answer::fitting(request),
+    });
+    let started = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(world.chat("alpha/m").await.status, 200);
+    }
+    assert_elapsed(started, secs(0));
+    assert_eq!(keys(&alpha).iter().filter(|key| *key == FIRST).count(), 1, "{:?}", keys(&alpha));
 }
