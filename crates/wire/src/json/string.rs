@@ -1,6 +1,7 @@
 //! JSON strings: finding their end eight bytes at a time, and undoing escapes.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::{Flaw, JsonError};
@@ -77,6 +78,37 @@ pub(super) fn chars_of_escaped(raw: &str) -> u64 {
     count + rest.chars().count() as u64
 }
 
+/// Whether the inside of a string has escapes. Most that are asked are names: one or two words.
+#[inline]
+pub(super) fn has_escape(raw: &str) -> bool {
+    const SLASHES: u64 = LANES * b'\\' as u64;
+    let bytes = raw.as_bytes();
+    let found = |word: &[u8; 8]| {
+        let slash = u64::from_le_bytes(*word) ^ SLASHES;
+        slash.wrapping_sub(LANES) & !slash & HIGH != 0
+    };
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => found(first) || found(last),
+        (Some(_), _) => memchr::memchr(b'\\', bytes).is_some(),
+        (None, _) => bytes.contains(&b'\\'),
+    }
+}
+
+/// Whether the inside of a string stands for `value`. An escape is always longer than what it stands for.
+#[inline]
+pub(super) fn escaped_equals(raw: &str, value: &str) -> bool {
+    let (inside, bytes) = (raw.as_bytes(), value.as_bytes());
+    match inside.len().cmp(&bytes.len()) {
+        Ordering::Less => false,
+        Ordering::Equal => inside == bytes && !has_escape(value),
+        Ordering::Greater => {
+            // Only an escape at the start can begin with another byte than the value.
+            let alike = inside.first() == bytes.first() || inside.first() == Some(&b'\\');
+            alike && has_escape(raw) && unescape_lossy(raw) == value
+        }
+    }
+}
+
 /// `text` as a JSON string, quotes included.
 #[must_use]
 pub fn quote(text: &str) -> String {
@@ -132,8 +164,16 @@ pub(super) fn next_special(bytes: &[u8], from: usize) -> usize {
     tail(bytes, at)
 }
 
+/// The same for less than a word.
 fn tail(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
+    if let Some(last) = bytes.last_chunk()
+        && !rest.is_empty()
+    {
+        // Zeros take the place of what is behind the end, and are found if nothing before them is.
+        let word = u64::from_le_bytes(*last) >> (64 - 8 * rest.len());
+        return from + (special_lanes(word).trailing_zeros() / 8) as usize;
+    }
     from + rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').unwrap_or(rest.len())
 }
 

@@ -39,7 +39,7 @@ impl<'a> Document<'a> {
         if u32::try_from(body.len()).is_err() {
             return Err(JsonError { flaw: Flaw::TooManyValues, offset: 0 });
         }
-        let mut entries = Vec::with_capacity((body.len() / 32).clamp(16, 4096));
+        let mut entries = Vec::with_capacity((body.len() / 8).clamp(16, 4096));
         index(&mut scanner, &mut entries)?;
         scanner.end()?;
         if entries.capacity() - entries.len() > SPARE_VALUES {
@@ -123,8 +123,10 @@ impl<'d, 'a> Node<'d, 'a> {
     /// The string, still escaped.
     #[must_use]
     pub fn text(self) -> Option<Text<'a>> {
-        let inner = || self.raw().get(1..self.raw().len().saturating_sub(1)).unwrap_or_default();
-        (self.kind() == Kind::String).then(|| Text::Escaped(inner()))
+        let entry = self.document.entry(self.at);
+        let inner =
+            || self.document.text.get(entry.start as usize + 1..(entry.end as usize).saturating_sub(1));
+        (entry.kind == Kind::String).then(|| Text::Escaped(inner().unwrap_or_default()))
     }
 
     /// The number as it stands in the text.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::string::{RawStr, unescape_lossy};
+use super::string::{RawStr, escaped_equals, has_escape, unescape_lossy};
 
 /// A string value.
 #[derive(Clone, Debug)]
@@ -25,9 +25,7 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn value(&self) -> Cow<'_, str> {
         match self {
-            Self::Escaped(raw) if memchr::memchr(b'\\', raw.as_bytes()).is_some() => {
-                Cow::Owned(unescape_lossy(raw))
-            }
+            Self::Escaped(raw) if has_escape(raw) => Cow::Owned(unescape_lossy(raw)),
             Self::Escaped(raw) => Cow::Borrowed(raw),
             Self::Plain(value) => Cow::Borrowed(value),
         }
@@ -37,9 +35,7 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn into_value(self) -> Cow<'a, str> {
         match self {
-            Self::Escaped(raw) if memchr::memchr(b'\\', raw.as_bytes()).is_some() => {
-                Cow::Owned(unescape_lossy(raw))
-            }
+            Self::Escaped(raw) if has_escape(raw) => Cow::Owned(unescape_lossy(raw)),
             Self::Escaped(raw) => Cow::Borrowed(raw),
             Self::Plain(value) => value,
         }
@@ -121,19 +117,26 @@ impl PartialEq for Text<'_> {
 impl Eq for Text<'_> {}
 
 impl PartialEq<str> for Text<'_> {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.value() == other
+        match self {
+            Self::Escaped(raw) => escaped_equals(raw, other),
+            Self::Plain(value) => value == other,
+        }
     }
 }
 
 impl PartialEq<&str> for Text<'_> {
+    #[inline]
     fn eq(&self, other: &&str) -> bool {
-        self.value() == *other
+        *self == **other
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -142,6 +145,18 @@ mod tests {
         assert_eq!(text, "a\né😀");
         assert_eq!(text, Text::from("a\né😀"));
         assert_eq!(text.clone().into_owned().into_value(), "a\né😀");
+    }
+
+    proptest! {
+        #[test]
+        fn comparing_is_comparing_values(value in "[ab\\\\\n\u{e9}\u{1F600}]{0,12}", other in "[ab\\\\n\n]{0,12}", ascii: bool) {
+            let quoted = serde_json::to_string(&value).unwrap();
+            let quoted = if ascii { quoted.replace('\u{e9}', "\\u00e9").replace('a', "\\u0061") } else { quoted };
+            let text = Text::Escaped(&quoted[1..quoted.len() - 1]);
+            prop_assert_eq!(&text, value.as_str());
+            prop_assert_eq!(text == other.as_str(), value == other);
+            prop_assert_eq!(text.value(), value);
+        }
     }
 
     #[test]

@@ -205,10 +205,13 @@ impl StreamDecoder {
 /// (OpenRouter) or a vendor's member (Groq).
 fn is_failure(root: Node<'_, '_>) -> bool {
     let fails = |node: Node<'_, '_>| node.get("error").is_some_and(says_something);
-    fails(root)
-        || root.get("object").and_then(Node::text).is_some_and(|object| object == "error")
-        || root.get("x_groq").is_some_and(fails)
-        || root.get("choices").is_some_and(|choices| choices.elements().any(fails))
+    root.members().any(|(key, node)| match &*key.value() {
+        "error" => says_something(node),
+        "object" => node.text().is_some_and(|object| object == "error"),
+        "x_groq" => fails(node),
+        "choices" => node.elements().any(fails),
+        _ => false,
+    })
 }
 
 fn says_something(node: Node<'_, '_>) -> bool {

@@ -4,6 +4,8 @@
 //! thoughts are announced with their first piece. A message or thought that is whole so far stays open until
 //! something else begins: the provider may go on with it.
 
+use std::borrow::Cow;
+
 use pointsman_core::{Dialect, Usage};
 
 mod close;
@@ -399,9 +401,7 @@ impl StreamEncoder {
         } else if said.refusal {
             said.text.push_str(&text.value());
             let at = Place { item, id: &message.id, index: Some(("content_index", part)) };
-            at.frame(out, &mut self.sequence, "response.refusal.delta", |w| {
-                w.key("delta").text(text);
-            });
+            at.delta(out, &mut self.sequence, "response.refusal.delta", text, b"");
         } else {
             self.say_text(item, part, (text, Vec::new()), out);
         }
@@ -413,13 +413,11 @@ impl StreamEncoder {
         let Some(said) = message.parts.get_mut(part) else { return };
         said.text.push_str(&text.value());
         let at = Place { item, id: &message.id, index: Some(("content_index", part)) };
-        at.frame(out, &mut self.sequence, "response.output_text.delta", |w| {
-            w.key("delta").text(text).key("logprobs").array(|w| {
-                for entry in &logprobs {
-                    w.raw(entry);
-                }
-            });
-        });
+        let more = match logprobs.as_slice() {
+            [] => Cow::Borrowed(",\"logprobs\":[]"),
+            entries => Cow::Owned(format!(",\"logprobs\":[{}]", entries.join(","))),
+        };
+        at.delta(out, &mut self.sequence, "response.output_text.delta", text, more.as_bytes());
         said.logprobs.extend(logprobs);
         self.last_text = Some((item, part));
     }
@@ -454,9 +452,7 @@ impl StreamEncoder {
             at.frame(out, &mut self.sequence, name, |w| write_thought_part(w, part, ""));
         }
         slot.get_or_insert_default().push_str(&text.value());
-        at.frame(out, &mut self.sequence, name, |w| {
-            w.key("delta").text(text);
-        });
+        at.delta(out, &mut self.sequence, name, text, b"");
     }
 
     fn call(&mut self, item: usize, text: &Text<'_>, out: &mut Writer) {
@@ -464,9 +460,7 @@ impl StreamEncoder {
         call.input.push_str(&text.value());
         if !call.wrapped {
             let at = Place { item, id: &call.item, index: None };
-            at.frame(out, &mut self.sequence, delta_name(call.custom), |w| {
-                w.key("delta").text(text);
-            });
+            at.delta(out, &mut self.sequence, delta_name(call.custom), text, b"");
         }
     }
 

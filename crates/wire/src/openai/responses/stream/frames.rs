@@ -1,6 +1,6 @@
 //! The frames of a stream that is written.
 
-use crate::json::{Document, Node, Writer};
+use crate::json::{Document, Node, Text, Writer};
 
 /// The types of what a thought consists of.
 pub(super) const SUMMARY: &str = "summary_text";
@@ -38,6 +38,26 @@ impl Place<'_> {
             }
             members(w);
         });
+    }
+
+    /// An event with a piece of text, as [`Place::frame`] does it, but without a look at each of the names: this
+    /// is what a stream is made of. `more`: members behind the text, with a comma in front.
+    pub(super) fn delta(
+        &self,
+        out: &mut Writer,
+        sequence: &mut u64,
+        name: &str,
+        text: &Text<'_>,
+        more: &[u8],
+    ) {
+        out.frame(b"event: ").frame(name.as_bytes()).frame(b"\ndata: {\"type\":\"").frame(name.as_bytes());
+        out.frame(b"\",\"sequence_number\":").count(*sequence).frame(b",\"item_id\":").string(self.id);
+        out.frame(b",\"output_index\":").count(self.item as u64);
+        if let Some((name, at)) = self.index {
+            out.frame(b",\"").frame(name.as_bytes()).frame(b"\":").count(at as u64);
+        }
+        out.frame(b",\"delta\":").text(text).frame(more).frame(b"}\n\n");
+        *sequence += 1;
     }
 }
 
