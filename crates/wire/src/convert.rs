@@ -7,11 +7,14 @@ mod codec;
 mod count;
 mod frames;
 mod relay;
+#[cfg(test)]
+mod tests;
 mod translator;
 mod watch;
 
 pub use codec::{Called, Codec, Decode, Encode, codec, codec_for};
 pub use count::{count_request, counts_tokens, read_count, render_count};
+pub(crate) use frames::Frames;
 pub use frames::Lines;
 pub use relay::Relay;
 pub use translator::Translator;

@@ -1,7 +1,12 @@
 //! What the fuzz targets check, here so that a plain test replays their corpora too.
 //!
 //! Each function takes any bytes and fails by panicking. serde_json is the referee for JSON, the
-//! unsplit stream the referee for split ones, a lenient reader that for forms.
+//! unsplit stream the referee for split ones, a lenient reader that for forms. What concerns the dialects is in
+//! [`dialects`] and [`others`].
+
+mod dialects;
+mod others;
+mod told;
 
 use bytes::Bytes;
 use pointsman_core::Operation;
@@ -16,6 +21,9 @@ use crate::probe::{Probe, probe};
 use crate::splice::splice;
 use crate::sse::{Event, EventTooLong, Framer};
 use crate::websocket::{Gate, Seen, Side, Violation};
+
+pub use dialects::{check_reply, check_request, check_stream};
+pub use others::{check_embeddings, check_lists};
 
 /// Names to splice in: plain, long, and in need of escapes.
 const NAMES: [&str; 4] = ["m", "gpt-4.1-mini-2025-04-14", "a\"b\\c\u{1}", "модель/模型"];

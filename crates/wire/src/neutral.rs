@@ -19,6 +19,7 @@ mod schema;
 mod seal;
 mod size;
 mod target;
+pub(crate) mod terms;
 mod tool;
 
 pub use answer::{Answer, Choice, Finish, Reason};

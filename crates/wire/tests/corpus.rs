@@ -5,11 +5,39 @@
 use std::path::Path;
 use std::{fs, panic};
 
-use pointsman_wire::fuzzing::{check_frames, check_multipart, check_probe, check_splice, check_sse};
+use pointsman_wire::fuzzing::{
+    check_embeddings, check_frames, check_lists, check_multipart, check_probe, check_reply, check_request,
+    check_splice, check_sse, check_stream,
+};
 
 #[test]
 fn multipart() {
     replay("multipart", check_multipart);
+}
+
+#[test]
+fn requests() {
+    replay("request", check_request);
+}
+
+#[test]
+fn replies() {
+    replay("reply", check_reply);
+}
+
+#[test]
+fn streams() {
+    replay("stream", check_stream);
+}
+
+#[test]
+fn embeddings() {
+    replay("embeddings", check_embeddings);
+}
+
+#[test]
+fn lists() {
+    replay("lists", check_lists);
 }
 
 #[test]

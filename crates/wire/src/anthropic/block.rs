@@ -150,5 +150,6 @@ fn result<'a>(
         return Err(DecodeError::wrong(path.member("is_error"), "true or false"));
     }
     let failed = failed.and_then(Node::bool).unwrap_or(false);
-    Ok(ToolResult { id: side.call_id(id), name: None, content, object: None, failed, custom: false })
+    let id = side.call_id(id);
+    Ok(ToolResult { id, name: None, content, object: None, failed, custom: false, own_name: false })
 }

@@ -11,7 +11,7 @@ use super::{media, schema, words};
 use crate::json::{Text, Writer};
 use crate::neutral::{
     EncodeError, Encoded, Extension, Format, Given, Losses, Request, Sampling, Target, Tool, ToolChoice,
-    ToolKind,
+    ToolKind, terms,
 };
 
 /// What a model may write where neither the client nor the catalogue says: the vendor wants a number, and
@@ -63,7 +63,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         let problem = "is an address that this provider does not take: send the bytes";
         return Err(EncodeError { field: need.path.to_string(), problem });
     }
-    let between = Between { target, own };
+    let between = Between { target, client: *dialect, own };
     let mut losses = Losses::default();
     losses.given(logprobs.as_ref());
     losses.given(metadata.as_ref());
@@ -76,7 +76,8 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         (None, Mode::Budget(budget)) => target.max_output.unwrap_or(budget + DEFAULT_MAX_TOKENS),
         (None, _) => target.max_output.unwrap_or(DEFAULT_MAX_TOKENS),
     };
-    let mut top = Top { w: Writer::with_capacity(request.room()), target, own, rest, losses };
+    let w = Writer::with_capacity(request.room());
+    let mut top = Top { w, target, client: *dialect, own, rest, losses };
     top.w.frame(b"{");
     top.w.key("model").string(target.model).key("max_tokens").count(max_tokens);
     if target.stream {
@@ -101,6 +102,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
 struct Top<'t> {
     w: Writer,
     target: &'t Target<'t>,
+    client: Dialect,
     own: bool,
     rest: &'t [Extension<'t>],
     losses: Losses,
@@ -209,6 +211,12 @@ impl Top<'_> {
         for tool in tools.iter().filter(|tool| !own && matches!(tool.kind, ToolKind::Server(_))) {
             self.losses.at(tool.path);
         }
+        if let (Some(names), Some(choice)) = (among.filter(|_| !own), choice) {
+            let known = |name: &Text<'_>| tools.iter().any(|tool| tool.name == *name && wanted(&tool));
+            if !names.iter().all(known) {
+                self.losses.field(choice.field);
+            }
+        }
         let wanted: Vec<_> = tools.iter().filter(wanted).collect();
         if (wanted.is_empty() && !(own && tools.is_empty() && among.is_none()))
             || tools.is_empty()
@@ -216,13 +224,19 @@ impl Top<'_> {
         {
             return;
         }
-        let Self { w, losses, .. } = self;
-        w.array(|w| wanted.iter().for_each(|tool| write_tool(w, tool, own, losses)));
+        let Self { w, losses, client, .. } = self;
+        w.array(|w| wanted.iter().for_each(|tool| write_tool(w, tool, *client, losses)));
     }
 
     fn tool_choice(&mut self, request: &Request<'_>) {
         let (choice, parallel) = (request.tool_choice.as_ref(), request.parallel_tool_calls.as_ref());
-        let callable = request.tools.iter().any(|tool| self.own || !matches!(tool.kind, ToolKind::Server(_)));
+        let named = |tool: &Tool<'_>| match choice.map(|given| &given.value) {
+            Some(ToolChoice::Among { names, .. }) => names.contains(&tool.name),
+            _ => true,
+        };
+        let own = self.own;
+        let callable =
+            request.tools.iter().any(|tool| own || named(tool) && !matches!(tool.kind, ToolKind::Server(_)));
         if !callable && !self.own {
             // Without tools, nothing can be called anyway.
             self.losses.given(choice.filter(|given| words::forces_call(&given.value)));
@@ -309,14 +323,14 @@ impl Top<'_> {
         if !self.key("output_config", field) {
             return;
         }
-        let Self { w, losses, own, rest, .. } = self;
+        let Self { w, losses, client, own, rest, .. } = self;
         w.object(|w| {
             if let Some(effort) = &decision.effort {
                 w.key("effort").text(effort);
             }
             if let Some(format) = format {
                 w.key("format");
-                write_format(w, format, *own, losses);
+                write_format(w, format, *client, losses);
             }
             if *own {
                 write::write_under(w, rest, "output_config");
@@ -391,7 +405,8 @@ impl Top<'_> {
     }
 }
 
-fn write_tool(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losses) {
+fn write_tool(w: &mut Writer, tool: &Tool<'_>, client: Dialect, losses: &mut Losses) {
+    let own = client == Dialect::Anthropic;
     let Tool { name, description, kind, cache, path, rest } = tool;
     if let ToolKind::Server(raw) = kind {
         w.raw(raw);
@@ -411,19 +426,19 @@ fn write_tool(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losses) {
                 }
             }
             ToolKind::Function { schema: Some(schema), strict: Some(true) } => {
-                schema::write(w, schema, &path.member("input_schema"), losses);
+                schema::write(w, schema, &path.member(terms::parameters(client)), losses);
                 w.key("strict").bool(true);
             }
             ToolKind::Function { schema, strict } => {
                 // What is not said is the same as false; without a schema there is nothing to obey.
                 if *strict == Some(true) {
-                    losses.member(*path, "strict");
+                    losses.member(*path, terms::strict(client));
                 }
                 schema::write_input(w, schema.as_deref());
             }
             ToolKind::Custom { format } => {
                 if format.is_some() {
-                    losses.member(*path, "format");
+                    losses.member(*path, terms::grammar(client));
                 }
                 w.raw(FREE_INPUT);
             }
@@ -445,7 +460,7 @@ fn write_tool(w: &mut Writer, tool: &Tool<'_>, own: bool, losses: &mut Losses) {
 /// The input of a tool that takes free text: [`crate::neutral::Arguments`] moves it in and out.
 const FREE_INPUT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
-fn write_format(w: &mut Writer, format: &Given<Format<'_>>, own: bool, losses: &mut Losses) {
+fn write_format(w: &mut Writer, format: &Given<Format<'_>>, client: Dialect, losses: &mut Losses) {
     match &format.value {
         Format::Other(raw) => {
             w.raw(raw);
@@ -453,15 +468,15 @@ fn write_format(w: &mut Writer, format: &Given<Format<'_>>, own: bool, losses: &
         Format::Schema { name, description, schema, strict } => {
             // It is always obeyed to the letter here.
             if *strict == Some(false) {
-                losses.field(format!("{}.strict", format.field));
+                losses.field(format!("{}.strict", terms::schema_place(client, format.field)));
             }
             w.object(|w| {
                 w.key("type").string("json_schema").key("schema");
-                if own {
+                if client == Dialect::Anthropic {
                     w.raw(schema);
                 } else {
-                    let title = [("title", name.as_ref()), ("description", description.as_ref())];
-                    schema::write_titled(w, schema, title, format.field, losses);
+                    let titles = [name.as_ref(), description.as_ref()];
+                    schema::write_titled(w, schema, titles, (client, format.field), losses);
                 }
             });
         }

@@ -39,7 +39,7 @@ fn need(block: &Block<'_>, resolved: &Resolved, needs: &mut Vec<Need>) {
     }
 }
 
-const PDF: &str = "application/pdf";
+pub(super) const PDF: &str = "application/pdf";
 
 /// A picture; `None` where its source is of an unknown kind.
 pub(super) fn image<'a>(

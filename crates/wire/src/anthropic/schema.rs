@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
+use pointsman_core::Dialect;
+
 use crate::json::{Document, Kind, Node, Text, Writer};
-use crate::neutral::Losses;
+use crate::neutral::{Losses, terms};
 
 /// The string formats that are enforced.
 const FORMATS: [&str; 10] =
@@ -23,16 +25,16 @@ pub(super) fn write(w: &mut Writer, schema: &str, place: &str, losses: &mut Loss
     }
 }
 
-/// The same with members of the root that stand outside the schema elsewhere (OpenAI's `name` and
-/// `description`), unless it has its own.
+/// The same with the name and description that stand outside the schema elsewhere (OpenAI's), unless it has its
+/// own. `given`: the client, and the field in which it gave the format.
 pub(super) fn write_titled(
     w: &mut Writer,
     schema: &str,
-    title: [(&str, Option<&Text<'_>>); 2],
-    field: &str,
+    titles: [Option<&Text<'_>>; 2],
+    given: (Dialect, &str),
     losses: &mut Losses,
 ) {
-    let place = format!("{field}.schema");
+    let place = terms::schema(given.0, given.1);
     let document = Document::read(schema.as_bytes()).ok();
     let Some(root) = document.as_ref().map(Document::root).filter(|root| root.kind() == Kind::Object) else {
         write(w, schema, &place, losses);
@@ -40,13 +42,16 @@ pub(super) fn write_titled(
     };
     let mut titled = Writer::with_capacity(schema.len() + 64);
     titled.object(|w| {
-        for (member, text) in title {
+        for ((member, name), text) in
+            [("title", "name"), ("description", "description")].into_iter().zip(titles)
+        {
             match text {
                 Some(text) if root.get(member).is_none() => {
                     w.key(member).text(text);
                 }
+                Some(text) if root.get(member).and_then(Node::text).as_ref() == Some(text) => {}
                 // The schema's own words stay.
-                Some(_) => losses.field(format!("{field}.{member}")),
+                Some(_) => losses.field(format!("{}.{name}", terms::schema_place(given.0, given.1))),
                 None => {}
             }
         }

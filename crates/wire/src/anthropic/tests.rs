@@ -63,6 +63,7 @@ fn result(id: &'static str, content: Vec<Block<'static>>) -> Block<'static> {
         object: None,
         failed: false,
         custom: false,
+        own_name: false,
     }))
 }
 

@@ -122,6 +122,9 @@ fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losse
         _ => None,
     };
     if adaptive {
+        if effort.is_some() && tokens.is_some() {
+            losses.given(budget.as_ref());
+        }
         let effort = match (said.as_deref(), tokens) {
             // There is no less than `low`.
             (Some("minimal"), _) => Some(Text::from("low")),
@@ -136,6 +139,7 @@ fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losse
         let mode = if asked { Mode::Adaptive } else { Mode::Unset };
         return Decision { mode, effort, display: None };
     }
+    let by_budget = tokens.is_some();
     let tokens = tokens.or_else(|| said.as_deref().and_then(Thinking::budget_of_effort)).or_else(|| {
         let asked = on.is_some() || budget.is_some();
         asked.then(|| Thinking::budget_of_effort(USUAL_EFFORT)).flatten()
@@ -149,6 +153,9 @@ fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losse
     let fitted = tokens.max(MIN_BUDGET).min(room.map_or(u64::MAX, |room| room.saturating_sub(1)));
     if fitted < tokens {
         losses.given(budget.as_ref());
+    }
+    if fitted < tokens || by_budget {
+        losses.given(effort.as_ref());
     }
     if fitted < MIN_BUDGET {
         losses.given(effort.as_ref());

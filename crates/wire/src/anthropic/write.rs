@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 
+use pointsman_core::Dialect;
+
 use super::media::{self, Sayable};
 use crate::json::{Text, Writer};
 use crate::neutral::{
-    Block, Citation, Content, Extension, Losses, Path, Reasoning, Seal, SealKind, Target, ToolCall,
-    ToolResult, ids,
+    Block, Citation, Content, Extension, Losses, Media, Path, Reasoning, Seal, SealKind, Source, Target,
+    ToolCall, ToolResult, ids, terms,
 };
 
 /// For whom blocks are written, and from whom they are.
 #[derive(Clone, Copy)]
 pub(super) struct Between<'t> {
     pub(super) target: &'t Target<'t>,
+    pub(super) client: Dialect,
     /// The client speaks Anthropic's dialect too: ids, extensions and blocks of its own kind mean the same.
     pub(super) own: bool,
 }
@@ -30,28 +33,38 @@ impl Between<'_> {
             }
             Content::Refusal(text) => is_worded(text, *path, losses),
             Content::Image(media) => {
-                if media.detail.is_some() {
-                    losses.member(*path, "detail");
+                self.medium_losses(media, *path, losses);
+                if media.name.is_some() {
+                    losses.member(*path, terms::file_name(self.client));
                 }
                 let found = media::image_source(media, self.own, self.target.media).is_some();
                 or_lost(found, *path, losses)
             }
             Content::Document(media) => {
+                self.medium_losses(media, *path, losses);
                 let found = media::document_source(media, self.own, self.target.media).is_some();
                 or_lost(found, *path, losses)
             }
             Content::Audio(_) | Content::Video(_) => or_lost(false, *path, losses),
             Content::Opaque(_) => or_lost(self.own, *path, losses),
             Content::ToolCall(call) => {
-                call_losses(call, *path, losses);
+                self.call_losses(call, *path, losses);
                 true
             }
-            Content::ToolResult(_) => true,
+            Content::ToolResult(result) => {
+                if result.lone_name().is_some() {
+                    losses.member(*path, terms::result_name(self.client));
+                }
+                true
+            }
             Content::Reasoning(reasoning) => {
                 if reasoning.id.is_some() {
                     losses.member(*path, "id");
                 }
                 let seal = reasoning.seal.as_ref();
+                if seal.is_some() && !reasoning.text.is_empty() && !reasoning.summary.is_empty() {
+                    losses.member(*path, "summary");
+                }
                 or_lost(seal.is_some_and(|seal| seal.is_for(self.target)), *path, losses)
             }
         };
@@ -62,6 +75,29 @@ impl Between<'_> {
             losses.extensions(rest);
         }
         said
+    }
+
+    /// What another dialect says of a picture or document and this one has no place for. Documents at addresses
+    /// are PDF here, and need not say so.
+    fn medium_losses(&self, media: &Media<'_>, path: Path, losses: &mut Losses) {
+        if media.detail.is_some() {
+            losses.member(path, terms::detail(self.client));
+        }
+        let at_address =
+            matches!(media.source, Source::Url(_)) && self.target.media.bytes(&media.source).is_none();
+        if at_address && media.mime.as_ref().is_some_and(|mime| *mime != media::PDF) {
+            losses.member(path, terms::ADDRESS_TYPE);
+        }
+    }
+
+    fn call_losses(&self, call: &ToolCall<'_>, path: Path, losses: &mut Losses) {
+        let ToolCall { id: _, item, name: _, arguments: _, seal } = call;
+        if item.is_some() {
+            losses.member(path, "item_id");
+        }
+        if let Some(seal) = seal {
+            losses.member(path, terms::seal(self.client, seal.kind));
+        }
     }
 
     /// Writes a block that is [`Between::sayable`]. `last`: it ends the conversation, where white space at
@@ -149,7 +185,7 @@ impl Between<'_> {
 
     fn result(&self, w: &mut Writer, result: &ToolResult<'_>, losses: &mut Losses) {
         // The name is that of the call; a custom tool's result is a text like any other.
-        let ToolResult { id, name: _, content, object, failed, custom: _ } = result;
+        let ToolResult { id, name: _, content, object, failed, custom: _, own_name: _ } = result;
         w.key("type").string("tool_result").key("tool_use_id");
         write_id(w, id);
         let inner: Vec<_> = content.iter().filter(|block| self.sayable(block, losses)).collect();
@@ -252,16 +288,6 @@ fn is_worded(text: &Text<'_>, path: Path, losses: &mut Losses) -> bool {
         losses.at(path);
     }
     !blank
-}
-
-fn call_losses(call: &ToolCall<'_>, path: Path, losses: &mut Losses) {
-    let ToolCall { id: _, item, name: _, arguments: _, seal } = call;
-    if item.is_some() {
-        losses.member(path, "item_id");
-    }
-    if seal.is_some() {
-        losses.member(path, "thought_signature");
-    }
 }
 
 /// Whether the text is nothing but white space.

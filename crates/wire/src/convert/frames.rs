@@ -71,30 +71,30 @@ impl Lines {
 
 /// Either kind of framing.
 #[derive(Debug)]
-pub(super) enum Frames {
+pub(crate) enum Frames {
     Events(Framer),
     Lines(Lines),
 }
 
 /// A frame of either kind.
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Event(Frame),
     Line(Line),
 }
 
 impl Frames {
-    pub(super) fn new(lines: bool) -> Self {
+    pub(crate) fn new(lines: bool) -> Self {
         if lines { Self::Lines(Lines::default()) } else { Self::Events(Framer::default()) }
     }
 
-    pub(super) fn next(&mut self, chunk: &[u8]) -> Result<Option<Piece>, EventTooLong> {
+    pub(crate) fn next(&mut self, chunk: &[u8]) -> Result<Option<Piece>, EventTooLong> {
         Ok(match self {
             Self::Events(framer) => framer.next(chunk)?.map(Piece::Event),
             Self::Lines(lines) => lines.next(chunk)?.map(Piece::Line),
         })
     }
 
-    pub(super) fn finish(&mut self) -> Option<Piece> {
+    pub(crate) fn finish(&mut self) -> Option<Piece> {
         match self {
             Self::Events(framer) => framer.finish().map(Piece::Event),
             Self::Lines(lines) => lines.finish().map(Piece::Line),
@@ -102,7 +102,7 @@ impl Frames {
     }
 
     /// Name and data of a piece just returned for `chunk`; `None` where it has no data.
-    pub(super) fn read<'a>(&'a self, chunk: &'a [u8], piece: &Piece) -> Option<(&'a [u8], &'a [u8])> {
+    pub(crate) fn read<'a>(&'a self, chunk: &'a [u8], piece: &Piece) -> Option<(&'a [u8], &'a [u8])> {
         let (name, data) = match (self, piece) {
             (Self::Events(framer), Piece::Event(frame)) if frame.has_data => {
                 (framer.name(chunk, frame), framer.data(chunk, frame))
@@ -123,7 +123,7 @@ impl Frames {
     }
 
     /// All bytes of the carried piece that was returned last.
-    pub(super) fn take_carried(&mut self) -> Bytes {
+    pub(crate) fn take_carried(&mut self) -> Bytes {
         match self {
             Self::Events(framer) => framer.take_carried(),
             Self::Lines(lines) => {
@@ -135,14 +135,14 @@ impl Frames {
 }
 
 impl Piece {
-    pub(super) const fn carried(&self) -> bool {
+    pub(crate) const fn carried(&self) -> bool {
         match self {
             Self::Event(frame) => frame.carried,
             Self::Line(line) => line.carried,
         }
     }
 
-    pub(super) const fn end(&self) -> usize {
+    pub(crate) const fn end(&self) -> usize {
         match self {
             Self::Event(frame) => frame.range.end,
             Self::Line(line) => line.range.end,

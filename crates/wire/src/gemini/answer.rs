@@ -136,6 +136,9 @@ pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
         if let Some(usage) = usage {
             w.key(usage::MEMBER);
             usage::write(w, usage, tier, |w| turns::write_rest(w, rest, usage::MEMBER));
+        } else if tier.is_some() {
+            // It stands beside the counts.
+            losses.field("service_tier");
         }
         write_tail(w, id, model, context);
         // Known by name, as an answer does not say its dialect.

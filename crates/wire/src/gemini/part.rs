@@ -2,6 +2,7 @@
 
 use pointsman_core::Dialect;
 
+use super::read::Inside;
 use super::{media, read, signature};
 use crate::json::{Kind, Node, Text};
 use crate::neutral::{
@@ -74,10 +75,10 @@ pub(super) fn read<'a>(
     for member in read::members(node, path)? {
         let node = member.node;
         match &*member.name() {
-            "text" => draft.text = Some(read::string(node, path.member("text"))?),
-            "thought" => draft.thought = read::boolean(node, path.member("thought"))?,
+            "text" => draft.text = Some(read::string(node, Inside(path, "text"))?),
+            "thought" => draft.thought = read::boolean(node, Inside(path, "thought"))?,
             "thoughtSignature" => {
-                draft.signature = Some(read::string(node, path.member("thoughtSignature"))?);
+                draft.signature = Some(read::string(node, Inside(path, "thoughtSignature"))?);
             }
             "inlineData" => draft.data = Some((Data::Inline, node)),
             "fileData" => draft.data = Some((Data::File, node)),
@@ -194,6 +195,7 @@ fn result<'a>(
         object: None,
         failed: false,
         custom: false,
+        own_name: false,
     };
     let mut media = Vec::new();
     for member in read::members(node, path.member(MEMBER))? {
@@ -203,8 +205,9 @@ fn result<'a>(
             "name" => result.name = Some(read::string(node, place("name"))?).filter(|name| !name.is_empty()),
             "response" => response(node, path, &place("response"), &mut result)?,
             "parts" => {
-                for (_, part) in read::items(node, place("parts"))? {
-                    read(part, path, Side::Client, &mut media)?;
+                for (at, part) in read::items(node, place("parts"))? {
+                    let inside = |error| moved(error, path, &format!("{}[{at}]", place("parts")));
+                    read(part, path, Side::Client, &mut media).map_err(inside)?;
                 }
             }
             _ => member.keep_under(MEMBER, path, rest),
@@ -218,6 +221,20 @@ fn result<'a>(
         result.content.append(&mut media);
     }
     Ok(result)
+}
+
+/// An error of a part of a result, which is read as if it stood where the result does.
+fn moved(error: DecodeError, path: Path, place: &str) -> DecodeError {
+    let outer = path.to_string();
+    let inner = |field: String| match field.strip_prefix(&outer) {
+        Some(rest) => format!("{place}{rest}"),
+        None => field,
+    };
+    match error {
+        DecodeError::Wrong { field, expected } => DecodeError::Wrong { field: inner(field), expected },
+        DecodeError::Missing { field } => DecodeError::Missing { field: inner(field) },
+        other @ DecodeError::Json(_) => other,
+    }
 }
 
 /// What a tool answered: a text, if Google's reference has a name for where it stands, or an object.

@@ -1,7 +1,7 @@
 //! Taking objects apart, whose members have two spellings and whose lists may be one value.
 
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use crate::json::{Kind, Node, Text};
 use crate::neutral::{DecodeError, Extension, Path};
@@ -29,6 +29,15 @@ impl<'a> Member<'_, 'a> {
     pub(super) fn keep_under(&self, under: &str, path: Path, rest: &mut Vec<Extension<'a>>) {
         let name = Text::from(format!("{under}.{}", self.key.value()));
         rest.push(Extension { path, name, raw: self.node.raw() });
+    }
+}
+
+/// The place of a member, told only where something is wrong with it.
+pub(super) struct Inside(pub(super) Path, pub(super) &'static str);
+
+impl Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.member(self.1))
     }
 }
 

@@ -10,8 +10,8 @@ use super::media::{self, Sayable};
 use super::part::{self, ERROR, OUTPUT, RESPONSE, RESULT};
 use super::signature::UNSIGNED;
 use super::thinking::Family;
-use super::words;
 use crate::json::{Text, Writer};
+use crate::neutral::terms;
 use crate::neutral::{
     Block, Content, Extension, Losses, Message, Path, Reasoning, Request, Role, Seal, Source, Target,
     ToolCall, ToolResult,
@@ -118,8 +118,8 @@ impl<'r, 'a> Conversation<'r, 'a> {
                 if call.item.is_some() {
                     losses.member(*path, "item_id");
                 }
-                if call.seal.as_ref().is_some_and(|seal| !seal.is_for(self.target)) {
-                    losses.member(*path, self.seal_name());
+                if let Some(seal) = call.seal.as_ref().filter(|seal| !seal.is_for(self.target)) {
+                    losses.member(*path, terms::seal(self.client, seal.kind));
                 }
                 true
             }
@@ -140,8 +140,11 @@ impl<'r, 'a> Conversation<'r, 'a> {
                 };
                 if !said && own && reasoning.summary.is_empty() {
                     // The part that it sits on stays.
-                    losses.member(*path, self.seal_name());
+                    losses.member(*path, "thoughtSignature");
                     return false;
+                }
+                if said && !reasoning.text.is_empty() && !reasoning.summary.is_empty() {
+                    losses.member(*path, "summary");
                 }
                 or_lost(said, *path, losses)
             }
@@ -161,21 +164,13 @@ impl<'r, 'a> Conversation<'r, 'a> {
         let said = media::sayable(&block.content, own, self.target.media).is_some();
         if let Some(media) = media::medium(&block.content).filter(|_| said) {
             if media.detail.is_some() {
-                losses.member(block.path, words::detail(self.client));
+                losses.member(block.path, terms::detail(self.client));
             }
             if media.name.is_some() && !own {
-                losses.member(block.path, words::file_name(self.client));
+                losses.member(block.path, terms::file_name(self.client));
             }
         }
         or_lost(said, block.path, losses)
-    }
-
-    /// Names a proof as the client's dialect does.
-    fn seal_name(&self) -> &'static str {
-        match self.client {
-            Dialect::Gemini => "thoughtSignature",
-            _ => "signature",
-        }
     }
 
     /// Writes `systemInstruction`, if there is one.
@@ -311,7 +306,7 @@ impl<'r, 'a> Conversation<'r, 'a> {
             }
             Content::ToolResult(result) => {
                 w.key("functionResponse").object(|w| {
-                    self.result(w, result);
+                    self.result(w, result, *path, losses);
                     if own {
                         write_rest(w, rest, "functionResponse");
                     }
@@ -330,8 +325,8 @@ impl<'r, 'a> Conversation<'r, 'a> {
         }
     }
 
-    fn result(&self, w: &mut Writer, result: &ToolResult<'_>) {
-        let ToolResult { id, name, content, object, failed, custom: _ } = result;
+    fn result(&self, w: &mut Writer, result: &ToolResult<'_>, path: Path, losses: &mut Losses) {
+        let ToolResult { id, name, content, object, failed, custom: _, own_name: _ } = result;
         let own = self.is_own();
         write_id(w, id, own);
         w.key("name").text(name.as_ref().unwrap_or(id));
@@ -341,6 +336,10 @@ impl<'r, 'a> Conversation<'r, 'a> {
         let under = texts.first().filter(|_| own).map_or(RESULT, |(block, _)| part::said_under(block));
         match (object, under) {
             (Some(object), _) => {
+                // Nothing but the name of a member says so.
+                if *failed && !own {
+                    losses.member(path, "is_error");
+                }
                 w.raw(object);
             }
             (None, RESPONSE) => {

@@ -1,7 +1,5 @@
 //! Google's words for what the neutral form calls otherwise.
 
-use pointsman_core::Dialect;
-
 use crate::json::Text;
 use crate::neutral::{Finish, Reason};
 
@@ -9,40 +7,6 @@ use crate::neutral::{Finish, Reason};
 pub(super) const CALLING: &str = "toolConfig.functionCallingConfig";
 pub(super) const MODE: &str = "toolConfig.functionCallingConfig.mode";
 pub(super) const NAMES: &str = "toolConfig.functionCallingConfig.allowedFunctionNames";
-
-/// What clients call things that have no place here, so that they are told in their own words.
-pub(super) const fn file_name(client: Dialect) -> &'static str {
-    match client {
-        Dialect::OpenAiChat => "file.filename",
-        Dialect::Anthropic => "title",
-        Dialect::Gemini => "inlineData.displayName",
-        Dialect::OpenAiResponses | Dialect::Ollama => "filename",
-    }
-}
-
-/// How closely to look at a picture.
-pub(super) const fn detail(client: Dialect) -> &'static str {
-    match client {
-        Dialect::OpenAiChat => "image_url.detail",
-        _ => "detail",
-    }
-}
-
-/// What the text of a tool of free text looks like.
-pub(super) const fn grammar(client: Dialect) -> &'static str {
-    match client {
-        Dialect::OpenAiChat => "custom.format",
-        _ => "format",
-    }
-}
-
-/// Where the name of a schema stands, and whether it is to be obeyed.
-pub(super) fn schema_place(client: Dialect, field: &str) -> String {
-    match client {
-        Dialect::OpenAiChat => format!("{field}.json_schema"),
-        _ => field.to_owned(),
-    }
-}
 
 /// Every `finishReason` and `blockReason`, and what it means.
 const REASONS: [(&str, Reason); 25] = [

@@ -9,7 +9,8 @@ use crate::json::Text;
 /// Names a block within one stream: counted from 0 in the order in which blocks open, over all choices.
 pub type BlockId = u32;
 
-/// A step of a streamed answer. A decoder guarantees: [`Event::Start`] is first and comes once; a block
+/// A step of a streamed answer. A decoder guarantees: [`Event::Start`] is first (but for pings, losses and errors)
+/// and comes once; a block
 /// opens before its deltas and closes once, before its choice finishes; [`Event::End`] or
 /// [`Event::Error`] is last. Blocks of one choice may be open at the same time (parallel calls).
 #[derive(Clone, Debug)]

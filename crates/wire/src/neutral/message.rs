@@ -171,6 +171,23 @@ pub struct ToolResult<'a> {
     pub failed: bool,
     /// It answers a call with [`Arguments::Free`].
     pub custom: bool,
+    /// No call before it has this id and name, so that the name is told nowhere else: see
+    /// [`super::Request::link`].
+    pub own_name: bool,
+}
+
+impl<'a> ToolResult<'a> {
+    /// The name that is lost where the dialect has no place for one.
+    #[must_use]
+    pub fn lone_name(&self) -> Option<&Text<'a>> {
+        self.name.as_ref().filter(|name| self.own_name && **name != self.id)
+    }
+
+    /// The name, where it stands in place of an id that the client did not give.
+    #[must_use]
+    pub fn name_for_id(&self) -> Option<&Text<'a>> {
+        self.name.as_ref().filter(|name| self.own_name && **name == self.id)
+    }
 }
 
 /// What the model thought before it spoke.

@@ -225,8 +225,8 @@ impl<'a> Request<'a> {
     }
 
     /// Joins calls and results. A call without an id is given one (`call_` and its number in the
-    /// conversation); a result without an id is that of the earliest unanswered call of its name; a
-    /// result without a name has that of its call. A decoder calls this last.
+    /// conversation); a result without an id is that of the earliest unanswered call of its name, or has
+    /// its name for an id; a result without a name has that of its call. A decoder calls this last.
     pub fn link(&mut self) {
         let mut calls: VecDeque<(Text<'a>, Text<'a>)> = VecDeque::new();
         let mut count = 0u32;
@@ -245,10 +245,17 @@ impl<'a> Request<'a> {
                     } else {
                         calls.iter().position(|(id, _)| *id == result.id)
                     };
-                    let Some((id, name)) = found.and_then(|at| calls.remove(at)) else { continue };
+                    let Some((id, name)) = found.and_then(|at| calls.remove(at)) else {
+                        result.own_name = result.name.is_some();
+                        if let Some(name) = result.name.as_ref().filter(|_| result.id.is_empty()) {
+                            result.id = Text::from(name.value().into_owned());
+                        }
+                        continue;
+                    };
                     if result.id.is_empty() {
                         result.id = id;
                     }
+                    result.own_name = result.name.as_ref().is_some_and(|own| *own != name);
                     result.name.get_or_insert(name);
                 }
                 _ => {}
@@ -288,6 +295,7 @@ mod tests {
             object: None,
             failed: false,
             custom: false,
+            own_name: false,
         };
         Block::new(Content::ToolResult(result), Path::Root)
     }
@@ -318,6 +326,38 @@ mod tests {
         ]);
         let expected = [("call_0", "weather"), ("call_2", "weather"), ("call_1", "time")];
         assert_eq!(pairs, expected.map(|(id, name)| (id.to_owned(), name.to_owned())));
+    }
+
+    #[test]
+    fn a_result_without_id_and_call_has_its_name_for_an_id() {
+        let mut request = Request::new(Dialect::Gemini, Text::from("m"));
+        let blocks = vec![
+            call("a", "x"),
+            result("", Some("stray")),
+            result("b", Some("lone")),
+            result("a", Some("other")),
+            result("c", None),
+        ];
+        request.messages.push(Message::new(Role::User, Path::Root, blocks));
+        request.link();
+        let told = request.messages[0].blocks.iter().filter_map(|block| match &block.content {
+            Content::ToolResult(result) => Some((
+                result.id.value().into_owned(),
+                result.name_for_id().map(|name| name.value().into_owned()),
+                result.lone_name().map(|name| name.value().into_owned()),
+            )),
+            _ => None,
+        });
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [
+                ("stray".to_owned(), text("stray"), None),
+                ("b".to_owned(), None, text("lone")),
+                ("a".to_owned(), None, text("other")),
+                ("c".to_owned(), None, None),
+            ]
+        );
     }
 
     #[test]

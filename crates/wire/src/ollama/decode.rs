@@ -62,12 +62,7 @@ fn read_options<'a>(options: &mut Fields<'_, 'a>, request: &mut Request<'a>) -> 
     sampling.presence_penalty = number(options, "presence_penalty", "options.presence_penalty")?;
     sampling.repeat_penalty = number(options, "repeat_penalty", "options.repeat_penalty")?;
     sampling.seed = number(options, "seed", "options.seed")?;
-    // -1 and -2 mean "without end": the same as no limit.
-    let limit = number(options, "num_predict", "options.num_predict")?;
-    request.max_output = limit.and_then(|limit| {
-        let tokens = limit.value.parse().ok()?;
-        Some(Given::new(limit.field, tokens))
-    });
+    limit(options, request)?;
     if let Some(stop) = options.take("stop") {
         let sequences = match stop.kind() {
             Kind::String => stop.text().into_iter().collect(),
@@ -75,6 +70,19 @@ fn read_options<'a>(options: &mut Fields<'_, 'a>, request: &mut Request<'a>) -> 
             _ => return Err(DecodeError::wrong("options.stop", "a list of strings")),
         };
         request.stop = Some(Given::new("options.stop", sequences));
+    }
+    Ok(())
+}
+
+/// `num_predict`. -1 and -2 mean "without end": the same as no limit. What else is no count stays where it is.
+fn limit(options: &mut Fields<'_, '_>, request: &mut Request<'_>) -> Result<(), DecodeError> {
+    const NAME: &str = "num_predict";
+    const FIELD: &str = "options.num_predict";
+    let Some(node) = options.peek(NAME) else { return Ok(()) };
+    let number = node.number().ok_or_else(|| DecodeError::wrong(FIELD, "a number"))?;
+    request.max_output = node.count().map(|tokens| Given::new(FIELD, tokens));
+    if request.max_output.is_some() || matches!(number, "-1" | "-2") {
+        options.take(NAME);
     }
     Ok(())
 }
@@ -119,7 +127,10 @@ fn read_tools<'a>(node: Node<'_, 'a>) -> Result<Vec<Tool<'a>>, DecodeError> {
         let Some(function) = outer.take("function") else {
             return Err(DecodeError::Missing { field: path.member("function") });
         };
-        outer.take("type");
+        // Ollama takes a tool of any other type for a function too.
+        if outer.peek("type").and_then(Node::text).is_some_and(|kind| kind == "function") {
+            outer.take("type");
+        }
         let mut function = fields(function, path.member("function"))?;
         let mut tool = Tool {
             name: crate::neutral::read::needed(&mut function, "name", path)?,
@@ -172,6 +183,7 @@ fn turn<'a>(node: Node<'_, 'a>, path: Path) -> Result<Message<'a>, DecodeError> 
             object: None,
             failed: false,
             custom: false,
+            own_name: false,
         };
         message.blocks.push(Block::new(Content::ToolResult(result), path));
     } else {

@@ -1,10 +1,12 @@
 //! A provider's request.
 
+use pointsman_core::Dialect;
+
 use super::turns;
 use crate::json::{Text, Writer};
 use crate::neutral::{
     Cap, EncodeError, Encoded, Format, Losses, Need, Request, Sampling, Target, Thinking, Tool, ToolChoice,
-    ToolKind,
+    ToolKind, terms,
 };
 
 /// Pictures that are only an address: Ollama takes their bytes.
@@ -51,13 +53,13 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         w.key("messages").array(|w| {
             for turn in turns::joined(messages, own) {
                 if failed.is_ok() {
-                    failed = turns::write(w, turn, target, own, &mut losses);
+                    failed = turns::write(w, turn, target, *dialect, &mut losses);
                 }
             }
         });
         let silenced = matches!(tool_choice, Some(choice) if choice.value == ToolChoice::None);
         if !tools.is_empty() && !silenced {
-            write_tools(w, tools, own, &mut losses);
+            write_tools(w, tools, *dialect, &mut losses);
         }
         if let Some(format) = format {
             match &format.value {
@@ -70,8 +72,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
                     // It is always obeyed to the letter here.
                     let said = [("name", name.is_some()), ("description", description.is_some())];
                     let said = said.into_iter().chain([("strict", *strict == Some(false))]);
+                    let place = terms::schema_place(*dialect, format.field);
                     for (member, _) in said.filter(|(_, given)| *given) {
-                        losses.field(format!("{}.{member}", format.field));
+                        losses.field(format!("{place}.{member}"));
                     }
                 }
                 Format::Other(raw) if own => {
@@ -119,20 +122,21 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     Ok(Encoded { body: writer.finish(), losses })
 }
 
-fn write_tools(w: &mut Writer, tools: &[Tool<'_>], own: bool, losses: &mut Losses) {
+fn write_tools(w: &mut Writer, tools: &[Tool<'_>], client: Dialect, losses: &mut Losses) {
+    let own = client == Dialect::Ollama;
     w.key("tools").array(|w| {
         for tool in tools {
             let Tool { name, description, kind, cache, path, rest } = tool;
             let schema = match kind {
                 ToolKind::Function { schema, strict } => {
                     if strict.is_some() {
-                        losses.member(*path, "strict");
+                        losses.member(*path, terms::strict(client));
                     }
                     schema.as_deref().unwrap_or(r#"{"type":"object","properties":{}}"#)
                 }
                 ToolKind::Custom { format } => {
                     if format.is_some() {
-                        losses.member(*path, "format");
+                        losses.member(*path, terms::grammar(client));
                     }
                     r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#
                 }
@@ -148,12 +152,20 @@ fn write_tools(w: &mut Writer, tools: &[Tool<'_>], own: bool, losses: &mut Losse
                 losses.extensions(rest);
             }
             w.object(|w| {
-                w.key("type").string("function").key("function").object(|w| {
+                if !own || rest.iter().all(|own| own.name != "type") {
+                    w.key("type").string("function");
+                }
+                w.key("function").object(|w| {
                     w.key("name").text(name);
                     if let Some(description) = description {
                         w.key("description").text(description);
                     }
                     w.key("parameters").raw(schema);
+                    for extension in rest.iter().filter(|_| own) {
+                        if let Some(name) = extension.name.value().strip_prefix("function.") {
+                            w.key(name).raw(extension.raw);
+                        }
+                    }
                 });
                 if own {
                     turns::write_rest(w, rest);

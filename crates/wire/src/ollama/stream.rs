@@ -43,6 +43,9 @@ impl StreamDecoder {
     /// # Errors
     /// It is no line of such a stream.
     pub fn frame(&mut self, _name: &[u8], data: &[u8], sink: &mut Sink<'_>) -> Result<(), DecodeError> {
+        if self.ended {
+            return Ok(());
+        }
         let document = Document::read(data)?;
         let mut line = fields(document.root(), "line")?;
         if line.peek("error").is_some() {
@@ -58,20 +61,22 @@ impl StreamDecoder {
         if let Some(message) = line.take("message") {
             self.message(fields(message, "message")?, sink)?;
         }
-        if flag(&mut line, "done", "done")?.is_some_and(|done| done.value) {
+        self.ended = flag(&mut line, "done", "done")?.is_some_and(|done| done.value);
+        if self.ended {
             self.close(sink);
             let word = text(&mut line, "done_reason", Path::Root)?;
             sink(Event::Finish { choice: 0, finish: answer::finish(word, self.calls > 0) });
             if let Some(usage) = answer::usage(&mut line) {
                 sink(Event::Usage(usage));
             }
-            self.ended = true;
-            sink(Event::End);
         }
         for name in ["model", "created_at"].into_iter().chain(answer::DURATIONS) {
             line.take(name);
         }
         line.rest().for_each(|(name, _)| sink(Event::Lost(name)));
+        if self.ended {
+            sink(Event::End);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use pointsman_core::Dialect;
 use crate::json::{Text, Writer};
 use crate::neutral::{
     Block, Content, EncodeError, Extension, Losses, Media, Message, Need, Path, Resolved, Role, Source,
-    Target, ToolResult,
+    Target, ToolResult, terms,
 };
 
 /// The type of a picture in base64, by its first bytes; most are PNG.
@@ -106,13 +106,19 @@ pub(super) fn write(
     w: &mut Writer,
     turn: &[Message<'_>],
     target: &Target<'_>,
-    own: bool,
+    client: Dialect,
     losses: &mut Losses,
 ) -> Result<(), EncodeError> {
-    for Message { name, path, .. } in turn {
-        if name.is_some() {
-            losses.member(*path, "name");
+    let own = client == Dialect::Ollama;
+    for Message { role: _, name, id, blocks: _, path, rest } in turn {
+        for (member, given) in [("name", name), ("id", id)] {
+            if given.is_some() {
+                losses.member(*path, member);
+            }
         }
+        // Which of the calls had it is not known.
+        let lost = |extension: &&Extension<'_>| !own || extension.name.value().contains('.');
+        rest.iter().filter(lost).for_each(|extension| losses.field(extension.place()));
     }
     let word = match turn.first().map(|message| message.role) {
         Some(Role::System | Role::Developer) => "system",
@@ -132,16 +138,13 @@ pub(super) fn write(
         match &block.content {
             Content::ToolResult(result) => {
                 results = true;
-                write_result(w, result, block.path, target, losses)?;
+                write_result(w, result, block.path, (target, client), losses)?;
             }
             Content::ToolCall(call) => calls.push((call, block.path)),
-            other => add(&mut parts, other, block.path, target, losses)?,
+            other => add(&mut parts, other, block.path, (target, client), losses)?,
         }
     }
     let silent = parts.text.is_empty() && parts.images.is_empty() && parts.thoughts.is_empty();
-    if !own {
-        turn.iter().for_each(|message| losses.extensions(&message.rest));
-    }
     if results && silent && calls.is_empty() {
         return Ok(());
     }
@@ -151,6 +154,9 @@ pub(super) fn write(
         if !calls.is_empty() {
             w.key("tool_calls").array(|w| {
                 for (call, path) in &calls {
+                    if call.item.is_some() {
+                        losses.member(*path, "item_id");
+                    }
                     write_call(w, call, *path, losses);
                 }
             });
@@ -173,7 +179,7 @@ fn add<'p>(
     parts: &mut Parts<'p>,
     content: &'p Content<'_>,
     path: Path,
-    target: &Target<'p>,
+    (target, client): (&Target<'p>, Dialect),
     losses: &mut Losses,
 ) -> Result<(), EncodeError> {
     match content {
@@ -185,15 +191,11 @@ fn add<'p>(
         }
         Content::Refusal(text) => parts.say(text),
         Content::Image(media) => {
-            if media.detail.is_some() {
-                losses.member(path, "detail");
-            }
+            lose_beside(media, path, (target, client), losses);
             parts.image(media, path, target.media)?;
         }
-        Content::Document(Media { source: Source::PlainText(text), name, .. }) => {
-            if name.is_some() {
-                losses.member(path, "title");
-            }
+        Content::Document(media @ Media { source: Source::PlainText(text), .. }) => {
+            lose_beside(media, path, (target, client), losses);
             parts.say(text);
         }
         Content::Document(_) | Content::Audio(_) | Content::Video(_) => {
@@ -201,11 +203,18 @@ fn add<'p>(
             return Err(EncodeError { field: path.to_string(), problem });
         }
         Content::Reasoning(reasoning) => {
+            let told = [!reasoning.text.is_empty(), !reasoning.summary.is_empty()];
             match &reasoning.seal {
                 // A cipher and nothing else: all of it is lost.
-                Some(_) if reasoning.text.is_empty() && reasoning.summary.is_empty() => losses.at(path),
-                Some(_) => losses.member(path, "signature"),
+                Some(_) if told == [false, false] => losses.at(path),
+                Some(seal) => losses.member(path, terms::seal(client, seal.kind)),
                 None => {}
+            }
+            if reasoning.id.is_some() {
+                losses.member(path, "id");
+            }
+            if told == [true, true] {
+                losses.member(path, "summary");
             }
             let shown = if reasoning.text.is_empty() { &reasoning.summary } else { &reasoning.text };
             parts.thoughts.extend(shown.iter().map(Text::borrowed));
@@ -216,14 +225,34 @@ fn add<'p>(
     Ok(())
 }
 
+/// What stands beside a picture or text, and has no place here. The type is told by the bytes.
+fn lose_beside(media: &Media<'_>, path: Path, (target, client): (&Target<'_>, Dialect), losses: &mut Losses) {
+    let Media { source, mime, name, detail } = media;
+    if detail.is_some() {
+        losses.member(path, terms::detail(client));
+    }
+    if name.is_some() {
+        losses.member(path, terms::file_name(client));
+    }
+    let told = match (source, target.media.bytes(source)) {
+        (Source::Base64(_), Some((_, data))) => image_type(&data.value()),
+        (Source::PlainText(_), _) => "text/plain",
+        _ => return,
+    };
+    let same = |mime: &str| mime == told || (mime, told) == ("image/jpg", "image/jpeg");
+    if mime.as_ref().is_some_and(|mime| !same(&mime.value())) {
+        losses.member(path, terms::media_type(client));
+    }
+}
+
 fn write_result(
     w: &mut Writer,
     result: &ToolResult<'_>,
     path: Path,
-    target: &Target<'_>,
+    (target, client): (&Target<'_>, Dialect),
     losses: &mut Losses,
 ) -> Result<(), EncodeError> {
-    let ToolResult { id, name, content, object, failed, custom: _ } = result;
+    let ToolResult { id, name, content, object, failed, custom: _, own_name: _ } = result;
     if *failed {
         losses.member(path, "is_error");
     }
@@ -237,15 +266,17 @@ fn write_result(
             losses.member(block.path, "cache_control");
         }
         losses.extensions(&block.rest);
-        add(&mut parts, &block.content, block.path, target, losses)?;
+        add(&mut parts, &block.content, block.path, (target, client), losses)?;
     }
+    // A client that gave a name in place of an id is not given one.
+    let stands_for_id = client == Dialect::Ollama && result.name_for_id().is_some();
     w.object(|w| {
         w.key("role").string("tool");
         parts.write(w);
         if let Some(name) = name {
             w.key("tool_name").text(name);
         }
-        if !id.is_empty() {
+        if !id.is_empty() && !stands_for_id {
             w.key("tool_call_id").text(id);
         }
     });

@@ -215,7 +215,7 @@ fn tools_of_all_kinds() {
             } },
         ])
     );
-    assert_eq!(losses, ["tools[0].input_schema.minimum", "tools[0].format"]);
+    assert_eq!(losses, ["tools[0].function.parameters.minimum", "tools[0].custom.format"]);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_schema_carries_its_name() {
     assert_eq!(written["output_config"], json!({ "format": { "type": "json_schema", "schema": expected } }));
     assert_eq!(losses, Vec::<String>::new());
     request.format = Some(Given::new("response_format", schema(r#"{"type":"object","title":"P"}"#)));
-    assert_eq!(encoded(&request, &target()).1, ["response_format.title"]);
+    assert_eq!(encoded(&request, &target()).1, ["response_format.json_schema.name"]);
 }
 
 fn thinking(
@@ -417,7 +417,8 @@ fn media_without_a_place_are_declared() {
     let (written, losses) = encoded(&foreign(vec![said(Role::User, blocks)]), &target());
     assert_eq!(written["messages"][0]["content"].as_array().unwrap().len(), 2);
     let place = |at: u32| format!("messages[0].content[{at}]");
-    let expected = [place(0), place(1), place(2), place(3), place(4), format!("{}.detail", place(5))];
+    let expected =
+        [place(0), place(1), place(2), place(3), place(4), format!("{}.image_url.detail", place(5))];
     assert_eq!(losses, expected);
 }
 

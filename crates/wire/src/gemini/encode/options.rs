@@ -1,9 +1,10 @@
 //! `generationConfig`.
 
+use super::super::schema;
 use super::super::thinking::Config;
-use super::super::{schema, words};
 use super::Top;
 use crate::json::{Text, Writer};
+use crate::neutral::terms::schema_place;
 use crate::neutral::{Cap, Format, Given, Logprobs, Sampling};
 
 /// Stop sequences that Google takes.
@@ -101,7 +102,7 @@ impl Top<'_> {
             self.w.string(mime);
         }
         let Format::Schema { name, description, schema, strict } = value else { return };
-        let place = words::schema_place(self.client, field);
+        let place = schema_place(self.client, field);
         if *strict == Some(false) {
             // It is always obeyed here.
             self.losses.field(format!("{place}.strict"));

@@ -3,9 +3,10 @@
 use pointsman_core::Dialect;
 
 use super::super::thinking::Family;
-use super::super::words::{self, MODE};
+use super::super::words::MODE;
 use super::Top;
 use crate::json::{Text, Writer};
+use crate::neutral::terms::{self, grammar};
 use crate::neutral::{Extension, Given, Losses, Path, Tool, ToolChoice, ToolKind};
 
 /// The input of a tool that takes free text: [`crate::neutral::Arguments`] moves it in and out.
@@ -47,6 +48,13 @@ impl Top<'_> {
         }
         let strict =
             functions().any(|tool| matches!(tool.kind, ToolKind::Function { strict: Some(true), .. }));
+        if strict && !family.fetches() && !choice.is_some_and(|given| forces(&given.value)) {
+            for tool in
+                functions().filter(|tool| matches!(tool.kind, ToolKind::Function { strict: Some(true), .. }))
+            {
+                self.losses.member(tool.path, terms::strict(self.client));
+            }
+        }
         let kept = if self.own { kept_mode(self.rest) } else { None };
         let said = match (choice.map(|given| &given.value), strict && family.fetches()) {
             // Calls that are free obey their schemas only where this is said; forced ones always do.
@@ -168,7 +176,7 @@ fn write_function(w: &mut Writer, tool: &Tool<'_>, client: Dialect, losses: &mut
         },
         ToolKind::Custom { format } => {
             if format.is_some() {
-                losses.member(*path, words::grammar(client));
+                losses.member(*path, grammar(client));
             }
             w.key("parametersJsonSchema").raw(FREE_INPUT);
         }

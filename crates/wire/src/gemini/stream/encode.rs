@@ -18,6 +18,8 @@ pub struct StreamEncoder {
     context: AnswerContext,
     id: String,
     model: String,
+    /// What all events end with, once one has been written.
+    tail: Vec<u8>,
     /// Something was written.
     begun: bool,
     ended: bool,
@@ -64,6 +66,7 @@ impl StreamEncoder {
             context,
             id: String::new(),
             model: String::new(),
+            tail: Vec::new(),
             begun: false,
             ended: false,
             blocks: Vec::new(),
@@ -90,6 +93,7 @@ impl StreamEncoder {
             Event::Start { id, model, created: _ } => {
                 self.id = id.into_value().into_owned();
                 self.model = model.into_value().into_owned();
+                self.tail.clear();
             }
             Event::Open { block, choice, head } => self.open(block, choice, head, out),
             Event::Cite { block, citation } => self.cite(block, &citation),
@@ -193,12 +197,14 @@ impl StreamEncoder {
         if text.is_empty() {
             return;
         }
-        self.part(candidate, out, |w| {
-            w.key("text").text(text);
-            if thought {
-                w.key("thought").bool(true);
-            }
-        });
+        // As `part` does it, without a look at each of the names: this is what a stream is made of.
+        self.begin(out);
+        out.frame(b"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":").text(text);
+        if thought {
+            out.frame(b",\"thought\":true");
+        }
+        out.frame(b"}],\"role\":\"model\"},\"index\":").count(candidate).frame(b"}]");
+        self.finish(out);
     }
 
     fn cite(&mut self, block: BlockId, citation: &Citation<'_>) {
@@ -287,6 +293,8 @@ impl StreamEncoder {
             if let Some(usage) = &usage {
                 w.key(usage::MEMBER);
                 usage::write(w, usage, tier, |_| {});
+            } else if tier.is_some() {
+                losses.field("service_tier");
             }
         });
         self.losses = losses;
@@ -314,21 +322,32 @@ impl StreamEncoder {
     }
 
     fn chunk(&mut self, out: &mut Writer, members: impl FnOnce(&mut Writer)) {
-        let array = self.context.json_array;
+        self.begin(out);
+        out.frame(b"{");
+        members(out);
+        self.finish(out);
+    }
+
+    fn begin(&mut self, out: &mut Writer) {
         let begun = std::mem::replace(&mut self.begun, true);
-        out.frame(match (array, begun) {
+        out.frame(match (self.context.json_array, begun) {
             (false, _) => b"data: ",
             (true, false) => b"[",
             (true, true) => b",\r\n",
         });
-        out.object(|w| {
-            members(w);
+    }
+
+    /// The end of an event that has other members.
+    fn finish(&mut self, out: &mut Writer) {
+        if self.tail.is_empty() {
+            let mut tail = Writer::with_capacity(128);
+            tail.frame(b",");
             let (id, model) = (Text::from(self.id.as_str()), Text::from(self.model.as_str()));
-            answer::write_tail(w, &id, &model, &self.context);
-        });
-        if !array {
-            out.frame(b"\r\n\r\n");
+            answer::write_tail(&mut tail, &id, &model, &self.context);
+            tail.frame(if self.context.json_array { b"}" } else { b"}\r\n\r\n" });
+            self.tail = tail.finish();
         }
+        out.frame(&self.tail);
     }
 }
 

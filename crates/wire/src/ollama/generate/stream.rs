@@ -20,6 +20,7 @@ enum Speech {
 #[derive(Debug, Default)]
 pub struct StreamDecoder {
     started: bool,
+    ended: bool,
     /// The block that is open, and what it holds.
     open: Option<(BlockId, Speech)>,
     next: BlockId,
@@ -37,9 +38,13 @@ impl StreamDecoder {
     /// # Errors
     /// It is no line of such a stream.
     pub fn frame(&mut self, _name: &[u8], data: &[u8], sink: &mut Sink<'_>) -> Result<(), DecodeError> {
+        if self.ended {
+            return Ok(());
+        }
         let document = Document::read(data)?;
         let mut line = fields(document.root(), "line")?;
         if line.peek("error").is_some() {
+            self.ended = true;
             sink(Event::Error(super::parse_error(data)));
             return Ok(());
         }
@@ -53,19 +58,22 @@ impl StreamDecoder {
                 self.say(speech, said, sink);
             }
         }
-        if flag(&mut line, "done", "done")?.is_some_and(|done| done.value) {
+        self.ended = flag(&mut line, "done", "done")?.is_some_and(|done| done.value);
+        if self.ended {
             self.close(sink);
             let word = text(&mut line, "done_reason", Path::Root)?;
             sink(Event::Finish { choice: 0, finish: answer::finish(word, false) });
             if let Some(usage) = answer::usage(&mut line) {
                 sink(Event::Usage(usage));
             }
-            sink(Event::End);
         }
         for name in ["model", "created_at"].into_iter().chain(answer::DURATIONS) {
             line.take(name);
         }
         line.rest().for_each(|(name, _)| sink(Event::Lost(name)));
+        if self.ended {
+            sink(Event::End);
+        }
         Ok(())
     }
 

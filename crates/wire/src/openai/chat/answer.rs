@@ -73,6 +73,11 @@ fn read_choice<'a>(node: Node<'_, 'a>, place: Place, origin: &Origin<'a>) -> Res
     let stop = members.take("stop_reason").or(members.take("matched_stop")).and_then(Node::text);
     let reason = members.take("finish_reason").and_then(Node::text).filter(|reason| !reason.is_empty());
     choice.finish = reason.map(|reason| read_finish(reason, called, stop));
+    let refused = choice.blocks.iter().any(|block| matches!(block.content, Content::Refusal(_)));
+    // The word for it is that of an answer: only its text stands at another place.
+    if let Some(finish) = choice.finish.as_mut().filter(|finish| refused && finish.reason == Reason::Stop) {
+        finish.reason = Reason::Refusal;
+    }
     let logprobs = members.take("logprobs").filter(|node| node.kind() == Kind::Object);
     choice.logprobs = logprobs.map(|node| node.raw().into());
     Extension::collect(members, path, &mut choice.rest);

@@ -172,7 +172,8 @@ fn read_message<'a>(node: Node<'_, 'a>, place: Place) -> Result<Message<'a>, Dec
             if id.is_empty() && role == "tool" && name.is_none() {
                 return Err(DecodeError::Missing { field: path.member("tool_call_id") });
             }
-            let result = ToolResult { id, name, content, object: None, failed: false, custom: false };
+            let result =
+                ToolResult { id, name, content, object: None, failed: false, custom: false, own_name: false };
             let path = if role == "tool" { path } else { place.part("function", 0) };
             message.blocks = vec![Block::new(Content::ToolResult(result), path)];
         }

@@ -5,7 +5,7 @@ use pointsman_core::Dialect;
 
 use super::{Encoder, VIDEO};
 use crate::json::{Text, Writer};
-use crate::neutral::{Block, Content, Media, Source, write_data_url};
+use crate::neutral::{Block, Content, Media, Source, terms, write_data_url};
 
 /// OpenAI wants a name with every file.
 const FILE_NAME: &str = "document.pdf";
@@ -93,6 +93,7 @@ impl<'e> Encoder<'e> {
                     ""
                 }
                 Content::Image(media) => {
+                    self.lose_beside(block, media);
                     w.key("type").string("image_url").key("image_url").object(|w| {
                         self.url(w, media, "image/png");
                         if let Some(detail) = &media.detail {
@@ -103,13 +104,17 @@ impl<'e> Encoder<'e> {
                     "image_url"
                 }
                 Content::Video(media) => {
+                    self.lose_beside(block, media);
                     w.key("type").string(VIDEO).key(VIDEO).object(|w| {
                         self.url(w, media, "video/mp4");
                         self.own_members(w, block, VIDEO);
                     });
                     VIDEO
                 }
-                Content::Audio(media) => self.audio(w, media, block),
+                Content::Audio(media) => {
+                    self.lose_beside(block, media);
+                    self.audio(w, media, block)
+                }
                 Content::Document(media) => self.document(w, media, block),
                 Content::Reasoning(thought) => {
                     w.key("type").string("thinking").key("thinking").array(|w| {
@@ -137,6 +142,24 @@ impl<'e> Encoder<'e> {
                 self.losses.extensions(rest);
             }
         });
+    }
+
+    /// What another dialect says of a medium and this one has no place for.
+    fn lose_beside(&mut self, block: &Block<'_>, media: &Media<'_>) {
+        if self.own {
+            return;
+        }
+        let pictured = matches!(block.content, Content::Image(_));
+        if media.name.is_some() {
+            self.losses.member(block.path, terms::file_name(self.client));
+        }
+        if media.detail.is_some() && !pictured {
+            self.losses.member(block.path, terms::detail(self.client));
+        }
+        let fetched = !pictured && self.target.media.bytes(&media.source).is_some();
+        if media.mime.is_some() && matches!(media.source, Source::Url(_)) && !fetched {
+            self.losses.member(block.path, terms::ADDRESS_TYPE);
+        }
     }
 
     fn own_members(&mut self, w: &mut Writer, block: &Block<'_>, under: &str) {
@@ -201,10 +224,11 @@ impl<'e> Encoder<'e> {
         };
         if let Some(text) = plain {
             w.key("type").string("text").key("text").text(&text);
-            if media.name.is_some() {
-                self.losses.member(block.path, "title");
-            }
+            self.lose_beside(block, media);
             return "";
+        }
+        if media.detail.is_some() && !self.own {
+            self.losses.member(block.path, terms::detail(self.client));
         }
         w.key("type").string("file").key("file").object(|w| {
             match (&media.source, &bytes) {
@@ -218,11 +242,11 @@ impl<'e> Encoder<'e> {
                 }
                 (Source::File(id), None) => {
                     w.key("file_id").text(id);
-                    self.own_name(w, media);
+                    self.own_name(w, block, media);
                 }
                 (Source::Url(text) | Source::Base64(text) | Source::PlainText(text), None) => {
                     w.key("file_data").text(text);
-                    self.own_name(w, media);
+                    self.own_name(w, block, media);
                 }
             }
             self.own_members(w, block, "file");
@@ -230,9 +254,13 @@ impl<'e> Encoder<'e> {
         "file"
     }
 
-    fn own_name(&self, w: &mut Writer, media: &Media<'_>) {
-        if let (Some(name), true) = (&media.name, self.own) {
-            w.key("filename").text(name);
+    fn own_name(&mut self, w: &mut Writer, block: &Block<'_>, media: &Media<'_>) {
+        match &media.name {
+            Some(name) if self.own => {
+                w.key("filename").text(name);
+            }
+            Some(_) => self.losses.member(block.path, terms::file_name(self.client)),
+            None => {}
         }
     }
 }

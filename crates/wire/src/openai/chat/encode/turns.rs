@@ -4,14 +4,12 @@
 
 use std::borrow::Cow;
 
-use pointsman_core::Dialect;
-
 use super::super::assistant::THOUGHTS;
 use super::super::details::{write_call_proof, write_thought};
 use super::Encoder;
 use crate::json::{Text, Writer};
 use crate::neutral::{
-    Arguments, Block, Content, Message, Path, Reasoning, Role, Seal, SealKind, ToolCall, ToolResult, ids,
+    Arguments, Block, Content, Message, Path, Reasoning, Role, Seal, ToolCall, ToolResult, ids, terms,
 };
 
 impl Encoder<'_> {
@@ -48,12 +46,25 @@ impl Encoder<'_> {
     }
 
     fn speaker(&mut self, w: &mut Writer, message: &Message<'_>) {
-        // The item's id names it on the server that made it: nothing to another.
-        let Message { role: _, name, id: _, blocks: _, path: _, rest } = message;
+        let Message { role: _, name, id, blocks: _, path, rest } = message;
         if let Some(name) = name {
             w.key("name").text(name);
         }
+        if id.is_some() {
+            self.losses.member(*path, "id");
+        }
         self.rest(w, rest, "");
+    }
+
+    /// What stands beside the content of a turn of another dialect that has no message of its own here.
+    fn lose_speaker(&mut self, message: &Message<'_>) {
+        let Message { role: _, name, id, blocks: _, path, rest } = message;
+        for (member, given) in [("name", name), ("id", id)] {
+            if given.is_some() {
+                self.losses.member(*path, member);
+            }
+        }
+        self.losses.extensions(rest);
     }
 
     fn user(&mut self, w: &mut Writer, turn: &[Message<'_>]) {
@@ -71,6 +82,9 @@ impl Encoder<'_> {
             let said = message.blocks.iter().filter(|block| !is_result(block));
             let blocks = self.placed(said);
             if blocks.is_empty() && !message.blocks.is_empty() {
+                if !self.own {
+                    self.lose_speaker(message);
+                }
                 continue;
             }
             w.object(|w| {
@@ -82,7 +96,7 @@ impl Encoder<'_> {
     }
 
     fn result(&mut self, w: &mut Writer, block: &Block<'_>, result: &ToolResult<'_>, message: &Message<'_>) {
-        let ToolResult { id, name, content, object, failed, custom: _ } = result;
+        let ToolResult { id, name, content, object, failed, custom: _, own_name } = result;
         let old = self.own && matches!(block.path, Path::Part(_, _, "function", _));
         let carried = |block: &&Block<'_>| self.own || matches!(block.content, Content::Text { .. });
         let mut blocks: Vec<&Block<'_>> = content.iter().filter(carried).collect();
@@ -100,14 +114,17 @@ impl Encoder<'_> {
         if *failed {
             self.losses.member(block.path, "is_error");
         }
+        if !self.own && result.lone_name().is_some() {
+            self.losses.member(block.path, terms::result_name(self.client));
+        }
+        let stands_for_id = self.own && result.name_for_id().is_some();
         w.object(|w| {
-            if old {
-                w.key("role").string("function");
-                if let Some(name) = name {
-                    w.key("name").text(name);
-                }
-            } else {
-                w.key("role").string("tool").key("tool_call_id").string(&self.call_id(id));
+            w.key("role").string(if old { "function" } else { "tool" });
+            if !old && !stands_for_id {
+                w.key("tool_call_id").string(&self.call_id(id));
+            }
+            if let Some(name) = name.as_ref().filter(|_| old || self.own && *own_name) {
+                w.key("name").text(name);
             }
             w.key("content");
             match object {
@@ -192,9 +209,7 @@ impl Encoder<'_> {
             self.thoughts(w, &thoughts);
             self.calls(w, &calls);
             self.speaker(w, first);
-            for message in turn.iter().skip(1) {
-                self.losses.extensions(&message.rest);
-            }
+            turn.iter().skip(1).for_each(|message| self.lose_speaker(message));
         });
     }
 
@@ -292,9 +307,15 @@ impl Encoder<'_> {
         }
         let mut texts = Vec::new();
         for block in plain {
-            let Content::Reasoning(Reasoning { id: _, text, summary, seal }) = &block.content else {
+            let Content::Reasoning(Reasoning { id, text, summary, seal }) = &block.content else {
                 continue;
             };
+            if id.is_some() {
+                self.losses.member(block.path, "id");
+            }
+            if !text.is_empty() && !summary.is_empty() {
+                self.losses.member(block.path, "summary");
+            }
             texts.extend(if text.is_empty() { summary } else { text }.iter().map(Text::borrowed));
             if let Some(seal) = seal {
                 self.lose_seal(block.path, seal);
@@ -313,15 +334,8 @@ impl Encoder<'_> {
         }
     }
 
-    /// Names a proof as the client's dialect does.
     fn lose_seal(&mut self, path: Path, seal: &Seal<'_>) {
-        let name = match (self.client, seal.kind) {
-            (Dialect::Gemini, _) => "thoughtSignature",
-            (Dialect::OpenAiResponses, _) => "encrypted_content",
-            (_, SealKind::Encrypted) => "data",
-            (_, SealKind::Signature) => "signature",
-        };
-        self.losses.member(path, name);
+        self.losses.member(path, terms::seal(self.client, seal.kind));
     }
 
     fn calls(&mut self, w: &mut Writer, calls: &[&Block<'_>]) {
@@ -347,8 +361,10 @@ impl Encoder<'_> {
             }
             _ => return,
         };
-        // The item's id, unlike the call's, is of no use here.
-        let ToolCall { id, item: _, name, arguments, seal } = call;
+        let ToolCall { id, item, name, arguments, seal } = call;
+        if item.is_some() {
+            self.losses.member(block.path, "item_id");
+        }
         let (kind, argument) = match arguments {
             Arguments::Free(_) => ("custom", "input"),
             Arguments::Object(_) | Arguments::Quoted(_) => ("function", "arguments"),

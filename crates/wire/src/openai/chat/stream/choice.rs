@@ -19,6 +19,7 @@ pub(super) struct ChoiceState {
     /// The text, refusal or thought that is being written.
     open: Option<Open>,
     calls: Vec<Call>,
+    refused: bool,
     finished: bool,
 }
 
@@ -28,6 +29,8 @@ struct Open {
     block: BlockId,
     /// OpenRouter's `index` of the thought.
     detail: Option<Box<str>>,
+    /// What was told of a thought without one: some say it again as a whole, with its proof.
+    plain: String,
     sealed: bool,
 }
 
@@ -53,7 +56,7 @@ struct Call {
 
 impl ChoiceState {
     pub(super) const fn new(index: u64) -> Self {
-        Self { index, open: None, calls: Vec::new(), finished: false }
+        Self { index, open: None, calls: Vec::new(), refused: false, finished: false }
     }
 
     pub(super) const fn index(&self) -> u64 {
@@ -93,7 +96,10 @@ impl ChoiceState {
             sink(Event::Logprobs { choice: self.index, raw: logprobs.raw() });
         }
         if let Some(reason) = reason.filter(|_| !self.finished) {
-            let finish = read_finish(reason, !self.calls.is_empty(), stop);
+            let mut finish = read_finish(reason, !self.calls.is_empty(), stop);
+            if self.refused && finish.reason == Reason::Stop {
+                finish.reason = Reason::Refusal;
+            }
             self.end(finish, names, sink)?;
         }
         Ok(())
@@ -156,6 +162,7 @@ impl ChoiceState {
                 "content" => self.content(node, names, sink)?,
                 "refusal" => {
                     if let Some(text) = node.text().filter(|text| !text.is_empty()) {
+                        self.refused = true;
                         self.say(Kinds::Refusal, text, names, sink);
                     }
                 }
@@ -228,8 +235,8 @@ impl ChoiceState {
                 Some(text) => Some((Kinds::Thought, text)),
                 None => text("summary").map(|text| (Kinds::Summary, text)),
             };
-            if let Some((kind, text)) = piece {
-                said = true;
+            said |= piece.is_some();
+            if let Some((kind, text)) = piece.filter(|(_, text)| !self.is_told(text, index)) {
                 let block = self.block(kind, index, names, sink);
                 sink(Event::Delta { block, text });
             }
@@ -238,6 +245,10 @@ impl ChoiceState {
                     Some(open) if open.kind == Kinds::Summary => Kinds::Summary,
                     _ => Kinds::Thought,
                 };
+                // It proves what was told without an index.
+                if let Some(open) = self.open.as_mut().filter(|open| !open.plain.is_empty()) {
+                    open.detail = index.map(Box::from);
+                }
                 let block = self.block(kind, index, names, sink);
                 sink(Event::Sealed { block, seal: seal(signature, SealKind::Signature, names) });
                 if let Some(open) = &mut self.open {
@@ -299,7 +310,20 @@ impl ChoiceState {
 
     fn say(&mut self, kind: Kinds, text: Text<'_>, names: &mut Names, sink: &mut Sink<'_>) {
         let block = self.block(kind, None, names, sink);
+        if let Some(open) = self.open.as_mut().filter(|open| kind == Kinds::Thought && open.detail.is_none())
+        {
+            open.plain.push_str(&text.value());
+        }
         sink(Event::Delta { block, text });
+    }
+
+    /// Whether the text is that of the open thought, told again: then it has this index.
+    fn is_told(&mut self, text: &Text<'_>, index: Option<&str>) -> bool {
+        let told = |open: &&mut Open| !open.plain.is_empty() && *text == open.plain.as_str();
+        let Some(open) = self.open.as_mut().filter(told) else { return false };
+        open.detail = index.map(Box::from);
+        open.plain.clear();
+        true
     }
 
     /// The block that is open, if it is of this kind (and the same thought); or else a new one.
@@ -326,7 +350,8 @@ impl ChoiceState {
             Kinds::Summary => Head::Reasoning { id: None, summary: true },
         };
         sink(Event::Open { block, choice: self.index, head });
-        self.open = Some(Open { kind, block, detail: detail.map(Box::from), sealed: false });
+        let detail = detail.map(Box::from);
+        self.open = Some(Open { kind, block, detail, plain: String::new(), sealed: false });
         block
     }
 

@@ -154,8 +154,15 @@ fn results_of_tools_are_messages_right_behind_the_calls() {
         detail: None,
     };
     let result = |id: &'static str, content| {
-        let result =
-            ToolResult { id: id.into(), name: None, content, object: None, failed: id == "b", custom: false };
+        let result = ToolResult {
+            id: id.into(),
+            name: None,
+            content,
+            object: None,
+            failed: id == "b",
+            custom: false,
+            own_name: false,
+        };
         Block::new(Content::ToolResult(result), Path::Part("messages", 1, "content", 1))
     };
     let (body, losses) = encoded(r#"{"model":"m","messages":[]}"#, &target(), |request| {

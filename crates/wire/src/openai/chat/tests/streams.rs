@@ -135,7 +135,7 @@ fn text_thoughts_and_refusals_follow_each_other() {
         r#"{"content":"\u00e9"}"#,
         r#"{"refusal":"no"}"#,
     ]);
-    assert_eq!(lines, ["0 thought why", "0 text a\né", "0 refusal no", "0 finish Stop"]);
+    assert_eq!(lines, ["0 thought why", "0 text a\né", "0 refusal no", "0 finish Refusal"]);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn result<'a>(mut members: Fields<'_, 'a>, place: Place, custom: bool) -> Result
         Some(node) => content = parts::read(node, place, OUTPUT)?,
         None => {}
     }
-    let result = ToolResult { id, name, content, object, failed: false, custom };
+    let result = ToolResult { id, name, content, object, failed: false, custom, own_name: false };
     let block = Block::new(Content::ToolResult(result), path);
     let mut message = Message::new(Role::User, path, vec![block]);
     message.id = words::real(text(&mut members, "id", path)?);

@@ -3,12 +3,11 @@
 
 use std::borrow::Cow;
 
-use pointsman_core::Dialect;
-
 use super::super::write::write_texts;
 use super::super::{item, words};
 use super::Encoder;
 use crate::json::{Text, Writer};
+use crate::neutral::terms;
 use crate::neutral::{
     Arguments, Block, Content, Given, Message, Path, Reasoning, Role, Seal, SealKind, ToolCall, ToolResult,
     ids,
@@ -168,6 +167,9 @@ impl Encoder<'_> {
             }
             self.rest(w, &block.rest);
         });
+        if item.is_some() && !self.own {
+            self.losses.member(block.path, "item_id");
+        }
         if let Some(seal) = seal {
             self.lose_seal(block.path, seal);
         }
@@ -177,7 +179,10 @@ impl Encoder<'_> {
     }
 
     fn result(&mut self, w: &mut Writer, block: &Block<'_>, result: &ToolResult<'_>, message: &Message<'_>) {
-        let ToolResult { id, name, content, object, failed, custom } = result;
+        let ToolResult { id, name: _, content, object, failed, custom, own_name: _ } = result;
+        if !self.own && result.lone_name().is_some() {
+            self.losses.member(block.path, terms::result_name(self.client));
+        }
         let mut placed = Vec::with_capacity(content.len());
         for part in content {
             if self.own || self.has_place(part, false) {
@@ -188,9 +193,11 @@ impl Encoder<'_> {
         }
         w.object(|w| {
             w.key("type").string(if *custom { "custom_tool_call_output" } else { "function_call_output" });
-            if !(id.is_empty() && self.own) {
+            let stands_for_id = result.name_for_id().filter(|_| self.own);
+            if stands_for_id.is_none() {
                 w.key("call_id").string(&self.call_id(id));
-            } else if let Some(name) = name {
+            }
+            if let Some(name) = stands_for_id.or(result.lone_name().filter(|_| self.own)) {
                 w.key("name").text(name);
             }
             w.key("output");
@@ -233,7 +240,12 @@ impl Encoder<'_> {
         // A client of another dialect hands a summary back as the thought itself.
         let (summary, text) = match (self.own, summary.is_empty(), seal) {
             (false, true, Some(_)) => (text.as_slice(), [].as_slice()),
-            (false, false, Some(_)) => (summary.as_slice(), [].as_slice()),
+            (false, false, Some(_)) => {
+                if !text.is_empty() {
+                    self.losses.member(block.path, "text");
+                }
+                (summary.as_slice(), [].as_slice())
+            }
             _ => (summary.as_slice(), text.as_slice()),
         };
         w.object(|w| {
@@ -258,15 +270,8 @@ impl Encoder<'_> {
         });
     }
 
-    /// Names a proof as the client's dialect does.
     fn lose_seal(&mut self, path: Path, seal: &Seal<'_>) {
-        let name = match (self.client, seal.kind) {
-            (Dialect::Gemini, _) => "thoughtSignature",
-            (Dialect::OpenAiResponses, _) => "encrypted_content",
-            (_, SealKind::Encrypted) => "data",
-            (_, SealKind::Signature) => "signature",
-        };
-        self.losses.member(path, name);
+        self.losses.member(path, terms::seal(self.client, seal.kind));
     }
 
     /// Any characters are taken, but not any number of them.

@@ -4,7 +4,7 @@ use base64::Engine;
 
 use super::Encoder;
 use crate::json::{Text, Writer};
-use crate::neutral::{Block, Content, Media, Path, Source, write_data_url};
+use crate::neutral::{Block, Content, Media, Path, Source, terms, write_data_url};
 
 /// The vendor wants a name with the bytes of a file.
 const FILE_NAME: &str = "document.pdf";
@@ -132,9 +132,32 @@ impl Encoder<'_> {
                     w.text(&own.name).frame(b":").raw(own.raw);
                 });
             } else {
+                self.beside_medium(block);
                 self.beside(block);
             }
         });
+    }
+
+    /// What another dialect says of a medium and this one has no place for.
+    fn beside_medium(&mut self, block: &Block<'_>) {
+        let (media, named, detailed) = match &block.content {
+            Content::Image(media) => (media, false, true),
+            Content::Audio(media) => (media, false, false),
+            // Its name is dealt with where it is written.
+            Content::Document(media) => (media, true, true),
+            _ => return,
+        };
+        if media.name.is_some() && !named {
+            self.losses.member(block.path, terms::file_name(self.client));
+        }
+        if media.detail.is_some() && !detailed {
+            self.losses.member(block.path, terms::detail(self.client));
+        }
+        let fetched =
+            !matches!(block.content, Content::Image(_)) && self.target.media.bytes(&media.source).is_some();
+        if media.mime.is_some() && matches!(media.source, Source::Url(_)) && !fetched {
+            self.losses.member(block.path, terms::ADDRESS_TYPE);
+        }
     }
 
     fn image(&self, w: &mut Writer, media: &Media<'_>) {
@@ -194,7 +217,7 @@ impl Encoder<'_> {
         if let Some(text) = plain {
             w.key("type").string("input_text").key("text").text(&text);
             if media.name.is_some() {
-                self.losses.member(block.path, "title");
+                self.losses.member(block.path, terms::file_name(self.client));
             }
             return;
         }
@@ -220,7 +243,7 @@ impl Encoder<'_> {
                     Some(name) if self.own => {
                         w.key("filename").text(name);
                     }
-                    Some(_) => self.losses.member(block.path, "title"),
+                    Some(_) => self.losses.member(block.path, terms::file_name(self.client)),
                     None => {}
                 }
             }

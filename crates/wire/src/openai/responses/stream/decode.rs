@@ -68,6 +68,8 @@ struct Part {
     index: u64,
     block: BlockId,
     said: bool,
+    /// Its log probabilities were told.
+    weighed: bool,
     cited: usize,
     open: bool,
 }
@@ -237,7 +239,7 @@ impl StreamDecoder {
         let new = known.is_none().then(|| {
             self.refused |= matches!(head, Head::Refusal);
             let block = self.opened(head, sink);
-            Part { index, block, said: false, cited: 0, open: true }
+            Part { index, block, said: false, weighed: false, cited: 0, open: true }
         });
         let Some(Kind::Message(parts)) = self.kind_mut(at) else { return Ok(None) };
         parts.extend(new);
@@ -255,7 +257,7 @@ impl StreamDecoder {
         let Some(part) = self.part(root, head, sink)? else { return Ok(()) };
         part.said |= !text.is_empty();
         say(part.block, text, sink);
-        tell_logprobs(root.get("logprobs"), sink);
+        part.weighed |= tell_logprobs(root.get("logprobs"), sink);
         Ok(())
     }
 
@@ -270,7 +272,7 @@ impl StreamDecoder {
         let Some(part) = self.part(root, head, sink)? else { return Ok(()) };
         if !std::mem::replace(&mut part.said, true) {
             say(part.block, text, sink);
-            tell_logprobs(root.get("logprobs"), sink);
+            part.weighed |= tell_logprobs(root.get("logprobs"), sink);
         }
         Ok(())
     }
@@ -456,9 +458,11 @@ fn say(block: BlockId, text: Text<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-fn tell_logprobs(list: Option<Node<'_, '_>>, sink: &mut Sink<'_>) {
-    let Some(list) = list.filter(|list| list.elements().next().is_some()) else { return };
+/// Tells log probabilities, if there are any: returns whether.
+fn tell_logprobs(list: Option<Node<'_, '_>>, sink: &mut Sink<'_>) -> bool {
+    let Some(list) = list.filter(|list| list.elements().next().is_some()) else { return false };
     let mut logprobs = Logprobs::default();
     logprobs.push(list.raw());
     sink(Event::Logprobs { choice: 0, raw: &logprobs.finish() });
+    true
 }

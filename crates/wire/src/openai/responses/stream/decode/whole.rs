@@ -185,13 +185,15 @@ impl StreamDecoder {
 impl Part {
     /// Tells what the whole part has that was not told of it, and closes it.
     pub(super) fn settle(&mut self, whole: Node<'_, '_>, sink: &mut Sink<'_>) {
-        if !self.open {
-            return;
-        }
-        if !self.said {
+        if self.open && !self.said {
             let text = whole.get("text").or_else(|| whole.get("refusal")).and_then(Node::text);
             say(self.block, text.unwrap_or_default(), sink);
-            tell_logprobs(whole.get("logprobs"), sink);
+        }
+        if !self.weighed {
+            self.weighed = tell_logprobs(whole.get("logprobs"), sink);
+        }
+        if !self.open {
+            return;
         }
         let annotations = whole.get("annotations").into_iter().flat_map(Node::elements);
         for citation in annotations.skip(self.cited).map(read_citation) {

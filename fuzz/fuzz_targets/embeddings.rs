@@ -1,0 +1,4 @@
+//! See `check_embeddings` in `crates/wire/src/fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pointsman_wire::fuzzing::check_embeddings(data));
