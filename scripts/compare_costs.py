@@ -1,4 +1,5 @@
-"""Compares the catalogue's costs of 1,000 random usages with litellm's `cost_per_token`, number by number.
+"""Compares the catalogue's costs of 1,000 random usages with litellm's `cost_per_token`, number by number; and of a random
+number of pictures, seconds or characters for every model that is paid by them, with its `completion_cost`.
 
     compare_costs.py [--count N] [--seed N] [--show]
 
@@ -54,6 +55,9 @@ class Use:
     audio_out: int = 0
     image_in: int = 0
     image_out: int = 0
+    pictures: int = 0
+    heard_ms: int = 0
+    characters: int = 0
 
     def line(self) -> str:
         """As the catalogue's example reads it."""
@@ -147,6 +151,39 @@ def theirs(use: Use) -> float:
     return float(sum(cost))
 
 
+def pieces(rng: random.Random, rows: dict) -> list[Use]:
+    """A usage of every model that is paid by pictures made, seconds heard or characters spoken."""
+    uses = []
+    for name, row in rows.items():
+        mode, given = row.get("mode"), row.get("litellm_provider")
+        priced = lambda *kinds, row=row: any(row.get(f"{side}_cost_per_{kind}") for side in ("input", "output") for kind in kinds)
+        if NOT_MODELS.search(name):
+            continue
+        if mode == "image_generation" and priced("image"):
+            uses.append(Use(name, given, "standard", pictures=rng.randint(1, 9)))
+        elif mode == "audio_transcription" and priced("second"):
+            uses.append(Use(name, given, "standard", heard_ms=1000 * rng.randint(1, 3600)))
+        elif mode == "audio_speech" and row.get("input_cost_per_character"):
+            uses.append(Use(name, given, "standard", characters=rng.randint(1, 4000)))
+    return uses
+
+
+def theirs_of_pieces(use: Use) -> float:
+    """Dollars by litellm."""
+    import litellm
+    from litellm.types.utils import ImageObject, ImageResponse, TranscriptionResponse
+
+    answer, asked = None, {"model": use.name, "custom_llm_provider": use.given}
+    if use.pictures:
+        answer = ImageResponse(created=1, data=[ImageObject(b64_json="AA==") for _ in range(use.pictures)])
+        return float(litellm.completion_cost(completion_response=answer, call_type="image_generation", **asked))
+    if use.heard_ms:
+        answer = TranscriptionResponse(text="")
+        answer.duration = use.heard_ms / 1000
+        return float(litellm.completion_cost(completion_response=answer, call_type="transcription", **asked))
+    return float(litellm.completion_cost(call_type="speech", prompt="x" * use.characters, **asked))
+
+
 def same(nanos: int | None, dollars: float) -> bool:
     """Equal to the nano-dollar, but for what floats lose."""
     return nanos is not None and abs(nanos * NANO - dollars) <= 0.5001 * NANO + RELATIVE * abs(dollars)
@@ -166,7 +203,7 @@ def main() -> int:
         environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         return subprocess.run([str(python), *sys.argv], env=environment, check=False).returncode
     import litellm
-    from cost_rules import explain
+    from cost_rules import explain, explain_pieces
 
     source = Path(litellm.__file__).parent / "model_prices_and_context_window_backup.json"
     listed = source.read_text(encoding="utf-8")
@@ -192,12 +229,21 @@ def main() -> int:
         verdicts[verdict or "NOT EXPLAINED"] += 1
         if verdict is None or (wanted.show and verdict != "equal"):
             print(f"{verdict}: {use} {nanos} {dollars * 1e9:.3f}")
-    for verdict, count in verdicts.most_common():
+    of_pieces: Counter[str] = Counter()
+    uses = pieces(random.Random(wanted.seed), rows)
+    for use, nanos in zip(uses, ours(uses), strict=True):
+        dollars = theirs_of_pieces(use)
+        verdict = "equal, by the piece" if same(nanos, dollars) else explain_pieces(use, rows[use.name], nanos, dollars)
+        of_pieces[verdict or "NOT EXPLAINED"] += 1
+        if verdict is None or (wanted.show and not verdict.startswith("equal")):
+            print(f"{verdict}: {use} {nanos} {dollars * 1e9:.3f}")
+    for verdict, count in [*verdicts.most_common(), *of_pieces.most_common()]:
         print(f"{count:>6}  {verdict}")
     print(f"{len(discounted) // 2:>6}  models have discounts by the hour, which are left out on both sides")
     print(f"note-for-summary: {verdicts['equal']} of {wanted.count} random costs equal litellm's, "
-          f"{wanted.count - verdicts['equal'] - verdicts['NOT EXPLAINED']} differ by a stated rule")  # fmt: skip
-    return 1 if verdicts["NOT EXPLAINED"] else 0
+          f"{wanted.count - verdicts['equal'] - verdicts['NOT EXPLAINED']} differ by a stated rule; "
+          f"by the piece {of_pieces['equal, by the piece']} of {len(uses)}")  # fmt: skip
+    return 1 if verdicts["NOT EXPLAINED"] or of_pieces["NOT EXPLAINED"] else 0
 
 
 if __name__ == "__main__":

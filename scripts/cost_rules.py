@@ -12,6 +12,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 UNKNOWN = "unknown here: the list has no exact price of text for this model"
+# The finest price that the catalogue has, in parts of a dollar.
+FEMTO = 10**15
+PIECES_UNKNOWN = "by the piece: unknown here, the list has no exact price"
+PROMPT_PICTURES = "by the piece: litellm takes the price of a picture in the prompt for one that is made"
 RULES = {
     "zero": "a price of 0 for a special kind of token is 'not known' here, and free for litellm",
     "service": "litellm's own calculation for this provider knows no flex and priority prices",
@@ -49,6 +53,17 @@ def explain(use, row: dict, nanos: int | None, dollars: float, alike: list[dict]
     mine = any(near(cost(use, other, frozenset()), nanos / 1e9) for other in alike)
     other = any(near(cost(use, other, way), dollars) for other in alike for way in (frozenset(), *singles))
     return RULES["row"] if mine and other and len(alike) > 1 else None
+
+
+def explain_pieces(use, row: dict, nanos: int | None, dollars: float) -> str | None:
+    """The rule that explains the difference for a usage of pieces; `None` where none does."""
+    if nanos is None:
+        prices = [value for key, value in row.items() if "_cost_per_" in key and isinstance(value, (int, float))]
+        exact = all((Decimal(str(price)) * FEMTO) % 1 == 0 for price in prices)
+        return None if exact else PIECES_UNKNOWN
+    made, seen = (Fraction(str(row.get(f"{side}_cost_per_image") or 0)) for side in ("output", "input"))
+    mine, other = near(use.pictures * made, nanos / 1e9), near(use.pictures * seen, dollars)
+    return PROMPT_PICTURES if use.pictures and made and seen and mine and other else None
 
 
 def near(exact: Fraction, dollars: float) -> bool:

@@ -1,6 +1,7 @@
 //! What the catalogue's prices make of usages, for `scripts/compare_costs.py`: reads lines
 //! `provider model service input cached written written_1h output reasoning audio_in audio_out image_in
-//! image_out`, separated by tabs, and writes the cost in nano-dollars, or `-` where no price is known.
+//! image_out pictures heard_ms characters`, separated by tabs, and writes the cost in nano-dollars, or `-` where it is
+//! not known.
 
 use std::io::{self, BufRead, Write};
 
@@ -18,11 +19,17 @@ fn main() -> io::Result<()> {
         else {
             continue;
         };
-        let [input_audio, output_audio, input_image, output_image] = *rest else { continue };
+        let [input_audio, output_audio, input_image, output_image, pictures, heard_ms, characters] = *rest
+        else {
+            continue;
+        };
         let detail = UsageDetail {
             cache_write_1h: *cache_write_1h,
             input_image,
             output_image,
+            pictures,
+            heard_ms,
+            characters,
             service: Service::from_tier(service),
             ..UsageDetail::default()
         };
@@ -38,6 +45,7 @@ fn main() -> io::Result<()> {
             ..Usage::default()
         };
         let price = catalogue().find(provider, model).and_then(|entry| entry.price);
+        let price = price.filter(|price| price.tells(&usage));
         match price {
             Some(price) => writeln!(out, "{}", price.cost(&usage).total().nanos())?,
             None => writeln!(out, "-")?,
