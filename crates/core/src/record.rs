@@ -47,6 +47,45 @@ pub struct AttemptRecord {
     pub cost: Option<Cost>,
     /// A short internal reason, for the log: never shown to callers.
     pub detail: Option<Box<str>>,
+    /// Where it goes on with the answer of an attempt that broke off.
+    pub joint: Option<Joint>,
+}
+
+/// Where an attempt goes on with an answer that others began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joint {
+    /// Characters of text that the client had.
+    pub at_chars: u64,
+    /// Characters of this attempt's text that said again what the client had, and were left out.
+    pub dropped_chars: u64,
+    /// How it was asked for.
+    pub how: Joined,
+}
+
+/// How the rest of an answer was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// The model went on by itself from the text, as the beginning of its own answer.
+    Prefill,
+    /// The model was told to go on.
+    Instructed,
+    /// The model answered from the beginning: no text had been shown.
+    Anew,
+}
+
+impl Joined {
+    /// All ways.
+    pub const ALL: [Self; 3] = [Self::Prefill, Self::Instructed, Self::Anew];
+
+    /// The word used in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prefill => "prefill",
+            Self::Instructed => "instructed",
+            Self::Anew => "anew",
+        }
+    }
 }
 
 /// Request and answer bodies, kept only where a route asks for it.

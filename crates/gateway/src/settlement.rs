@@ -152,6 +152,7 @@ impl Settlement {
             usage: Usage::default(),
             cost: Some(Cost::default()),
             detail: None,
+            joint: None,
         };
         let number = self.begun;
         self.begun += 1;

@@ -596,6 +596,7 @@ fn record(n: u64, provider: &str, model: &str, cost: Option<Money>, key: Option<
         usage,
         cost,
         detail: None,
+        joint: None,
     };
     RequestRecord {
         id: RequestId::first_at(started_ms),

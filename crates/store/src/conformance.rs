@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pointsman_core::record::{Bodies, TraceContext};
+use pointsman_core::record::{Bodies, Joined, Joint, TraceContext};
 use pointsman_core::store::{
     CostBy, CostRow, RecordFilter, RecordReader, RecordSink, RecordSummary, StoreError,
 };
@@ -108,6 +108,7 @@ pub fn attempt(provider: &str, model: &str, usage: Usage, cost: Option<Cost>) ->
         usage,
         cost,
         detail: None,
+        joint: None,
     }
 }
 
@@ -445,7 +446,11 @@ fn a_record_comes_back_whole<S: RecordSink, R: RecordReader>(
     for attempt in &mut limited.attempts {
         attempt.outcome = waited;
     }
-    let records = [record(1), unknown_model(2), fell_back(3)];
+    let mut rescued = fell_back(6);
+    for (attempt, how) in rescued.attempts.iter_mut().zip(Joined::ALL) {
+        attempt.joint = Some(Joint { at_chars: 120, dropped_chars: 9, how });
+    }
+    let records = [record(1), unknown_model(2), fell_back(3), rescued];
     write(sink, records.clone())?;
     for expected in records {
         let found = reader.get(expected.id)?;

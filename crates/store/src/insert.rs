@@ -20,7 +20,8 @@ pub(crate) const ATTEMPT_COLUMNS: &str = "request_id, n, provider, model, outcom
      started_us, first_byte_us, duration_us, \
      input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, \
      input_audio_tokens, output_audio_tokens, usage_source, \
-     cost_input, cost_cached_input, cost_cache_write, cost_output, cost_reasoning, cost_other, detail";
+     cost_input, cost_cached_input, cost_cache_write, cost_output, cost_reasoning, cost_other, detail, \
+     joined, joined_at_chars, joined_dropped_chars";
 
 /// Only a repeated id is passed over: `INSERT OR IGNORE` would also swallow broken rows.
 static INSERT_REQUEST: LazyLock<String> =
@@ -137,7 +138,10 @@ fn bind_attempt(
     row.count(attempt.duration_us)?;
     row.usage(&attempt.usage)?;
     row.cost(attempt.cost.as_ref())?;
-    row.put(attempt.detail.as_deref())
+    row.put(attempt.detail.as_deref())?;
+    row.put(attempt.joint.map(|joint| joint.how.as_str()))?;
+    row.put(attempt.joint.map(|joint| clamp(joint.at_chars)))?;
+    row.put(attempt.joint.map(|joint| clamp(joint.dropped_chars)))
 }
 
 /// Binds the parameters of one row from left to right.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pointsman_core::record::{Bodies, TraceContext};
+use pointsman_core::record::{Bodies, Joined, Joint, TraceContext};
 use pointsman_core::{
     AttemptRecord, Cost, ErrorCode, Money, Operation, Outcome, Principal, RequestId, RequestRecord, Usage,
     UsageSource,
@@ -110,6 +110,7 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
         usage: row.usage()?,
         cost: row.cost()?,
         detail: row.text()?,
+        joint: row.joint()?,
     })
 }
 
@@ -153,6 +154,20 @@ impl Columns<'_, '_> {
         let wait = retry_after(self)?;
         Outcome::from_words(&word, phase.as_deref(), wait)
             .ok_or_else(|| unknown_word(column, "outcome", &word))
+    }
+
+    fn joint(&mut self) -> rusqlite::Result<Option<Joint>> {
+        let column = self.next;
+        let word: Option<String> = self.take()?;
+        let (at_chars, dropped_chars) = (self.optional_count()?, self.optional_count()?);
+        let Some(word) = word else { return Ok(None) };
+        let how = Joined::ALL.into_iter().find(|how| how.as_str() == word);
+        let how = how.ok_or_else(|| unknown_word(column, "way of going on", &word))?;
+        Ok(Some(Joint {
+            at_chars: at_chars.unwrap_or_default(),
+            dropped_chars: dropped_chars.unwrap_or_default(),
+            how,
+        }))
     }
 
     fn usage(&mut self) -> rusqlite::Result<Usage> {

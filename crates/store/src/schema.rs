@@ -10,7 +10,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::failed;
 
 /// Each entry brings the schema from its index to the next version. Never edit one: append.
-const MIGRATIONS: &[&str] = &[include_str!("sql/001_requests.sql"), include_str!("sql/002_dropped.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sql/001_requests.sql"),
+    include_str!("sql/002_dropped.sql"),
+    include_str!("sql/003_joints.sql"),
+];
 
 /// The same for the audit trail's file.
 const AUDIT_MIGRATIONS: &[&str] = &[include_str!("sql/audit_001.sql")];

@@ -78,6 +78,7 @@ fn record(n: u64) -> RequestRecord {
         usage,
         cost: Some(cost),
         detail: None,
+        joint: None,
     };
     RequestRecord {
         id: RequestId::first_at(1_795_337_748_123 + n),

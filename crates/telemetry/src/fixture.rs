@@ -65,6 +65,7 @@ pub(crate) fn attempt(usage: Usage, cost: Option<Cost>) -> AttemptRecord {
         usage,
         cost,
         detail: None,
+        joint: None,
     }
 }
 

@@ -6,16 +6,20 @@
 mod codec;
 mod count;
 mod frames;
+mod lenient;
 mod relay;
 #[cfg(test)]
 mod tests;
 mod translator;
 mod watch;
 
-pub use codec::{Called, Codec, Decode, Encode, codec, codec_for};
+pub use codec::{Called, Codec, Decode, Encode, Moment, codec, codec_for};
 pub use count::{count_request, counts_tokens, read_count, render_count};
 pub(crate) use frames::Frames;
 pub use frames::Lines;
+pub(crate) use frames::{Frames, Piece};
+pub(crate) use lenient::Lenient;
 pub use relay::Relay;
 pub use translator::Translator;
+pub(crate) use watch::Seen;
 pub use watch::Watch;

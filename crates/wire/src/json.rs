@@ -2,12 +2,14 @@
 //! over foreign input. [`scan`] walks values, [`string`] finds the ends of strings and unescapes.
 //! For conversion between dialects, [`tape`] indexes a whole document and [`write`] writes one.
 
+mod halves;
 pub mod scan;
 pub mod string;
 pub mod tape;
 pub mod text;
 pub mod write;
 
+pub(crate) use halves::Halves;
 pub use scan::{Kind, MAX_DEPTH, Scanner};
 pub use string::{RawStr, quote};
 pub use tape::{Document, Fields, Node};

@@ -5,7 +5,8 @@
 //! through [`openai::stream::StreamObserver`], plain ones past [`openai::answer::observe`]: both
 //! look at the bytes, neither rebuilds them. [`json`] is the scanner under all of it, [`sse`] the
 //! framing of event streams, [`multipart`] reads forms with files, [`websocket`] looks at frames as they
-//! pass, [`opening`] tells conversations apart.
+//! pass, [`opening`] tells conversations apart, [`rescue`] joins what one provider began with what another
+//! one goes on with.
 
 pub mod anthropic;
 pub mod convert;
@@ -21,6 +22,7 @@ pub mod ollama;
 pub mod openai;
 pub mod opening;
 pub mod probe;
+pub mod rescue;
 pub mod splice;
 pub mod sse;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use pointsman_core::record::Joint;
 use pointsman_core::{AttemptRecord, Cost, RequestRecord, Usage};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -108,6 +109,19 @@ pub(crate) struct AttemptDetail {
     cost: Option<CostParts>,
     /// A short internal reason.
     detail: Option<String>,
+    /// Where it goes on with the answer of an attempt that broke off.
+    joint: Option<JointDetail>,
+}
+
+/// Where an attempt goes on with an answer that others began.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct JointDetail {
+    /// Characters of text that the client had.
+    at_chars: u64,
+    /// Characters that said again what the client had, and were left out.
+    dropped_chars: u64,
+    /// `prefill`: the model went on by itself; `instructed`: it was told to; `anew`: no text had been shown.
+    how: String,
 }
 
 /// Tokens by kind. Input includes cached and cache-write tokens, output includes reasoning.
@@ -220,7 +234,15 @@ impl From<&AttemptRecord> for AttemptDetail {
             usage: attempt.usage.into(),
             cost: attempt.cost.map(CostParts::from),
             detail: attempt.detail.as_deref().map(str::to_owned),
+            joint: attempt.joint.map(JointDetail::from),
         }
+    }
+}
+
+impl From<Joint> for JointDetail {
+    fn from(joint: Joint) -> Self {
+        let Joint { at_chars, dropped_chars, how } = joint;
+        Self { at_chars, dropped_chars, how: how.as_str().to_owned() }
     }
 }
 

@@ -187,7 +187,12 @@ async fn errors_and_garbage_after_the_first_token_are_told() {
     let (error, record, _) = told(insert(error_event())).await;
     assert_eq!(record.outcome, Outcome::UpstreamFault);
     assert!(error["message"].as_str().unwrap().contains("engine fell over"), "{error}");
-    let (_, record, _) = told(insert(Bytes::from_static(b"data: {nonsense\n\n"))).await;
+    // The first one is passed over; and one that may have held a piece of the answer is not.
+    let twice = Bytes::from_static(b"data: {nonsense\n\ndata: {nonsense\n\n");
+    let (_, record, _) = told(insert(twice)).await;
+    assert_eq!(record.outcome, Outcome::Malformed);
+    let damaged = Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"b\n\n");
+    let (_, record, _) = told(insert(damaged)).await;
     assert_eq!(record.outcome, Outcome::Malformed);
 }
 

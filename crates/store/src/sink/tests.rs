@@ -42,7 +42,7 @@ fn conforms() {
 
 #[test]
 fn every_column_holds_its_own_field() {
-    use pointsman_core::record::Bodies;
+    use pointsman_core::record::{Bodies, Joined, Joint};
     use pointsman_core::{Cost, ErrorCode, Money, Outcome, Phase, Usage, UsageSource};
 
     let (_folder, path, mut sink) = store();
@@ -79,6 +79,7 @@ fn every_column_holds_its_own_field() {
     attempt.usage = usage;
     attempt.cost = Some(cost);
     attempt.detail = Some("why".into());
+    attempt.joint = Some(Joint { at_chars: 31, dropped_chars: 32, how: Joined::Instructed });
     sink.write(&[Box::new(full.clone())]).unwrap();
 
     let conn = Connection::open(&path).unwrap();
@@ -127,7 +128,7 @@ fn every_column_holds_its_own_field() {
         int(1_200),
         int(1_450),
     ]);
-    expected.extend(tokens.chain(nanos).chain([text("why")]));
+    expected.extend(tokens.chain(nanos).chain([text("why"), text("instructed"), int(31), int(32)]));
     assert_eq!(row("attempts"), expected);
 
     let blob = |bytes: &[u8]| Value::Blob(bytes.to_vec());

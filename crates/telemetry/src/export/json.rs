@@ -146,6 +146,8 @@ fn attempt(attempt: &AttemptRecord) -> Value {
     put(&mut map, "output_tokens", Some(attempt.usage.output));
     map.insert("cost_usd".into(), attempt.cost.map_or(Value::Null, |cost| dollars(cost.total())));
     put(&mut map, "detail", attempt.detail.as_deref());
+    put(&mut map, "joined", attempt.joint.map(|joint| joint.how.as_str()));
+    put(&mut map, "joined_at_chars", attempt.joint.map(|joint| joint.at_chars));
     Value::Object(map)
 }
 

@@ -82,6 +82,10 @@ pub const FIRST_TOKEN_US: &str = "pointsman.first_token_us";
 pub const OVERHEAD_US: &str = "pointsman.overhead_us";
 /// The position among the request's upstream calls, from 1.
 pub const ATTEMPT: &str = "pointsman.attempt";
+/// How the call goes on with an answer that broke off: a word of `pointsman_core::record::Joined`.
+pub const JOINED: &str = "pointsman.joined";
+/// Behind how many characters of text it does.
+pub const JOINED_AT_CHARS: &str = "pointsman.joined_at_chars";
 /// Made up by the built-in provider.
 pub const SIMULATED: &str = "pointsman.simulated";
 

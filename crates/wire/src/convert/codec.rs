@@ -76,10 +76,13 @@ pub trait Codec: Sync {
 
     /// Whether its streams are lines of JSON, not server-sent events.
     fn streams_lines(&self) -> bool;
+
+    /// The frame that ends a stream and says nothing else; empty where there is none.
+    fn sentinel(&self) -> &'static [u8];
 }
 
 /// Reads a stream, frame by frame.
-pub trait Decode: Send {
+pub trait Decode: Send + Sync {
     /// Reads one frame: an event's name and data, or a line.
     ///
     /// # Errors
@@ -94,16 +97,35 @@ pub trait Decode: Send {
 }
 
 /// Writes a stream.
-pub trait Encode: Send {
+pub trait Encode: Send + Sync {
     /// Writes what the event is in this dialect: whole frames, or nothing.
     fn event(&mut self, event: Event<'_>, out: &mut Writer);
 
     /// What could not be carried so far.
     fn losses(&self) -> &Losses;
+
+    /// A twin, which goes on by itself.
+    fn fork(&self) -> Box<dyn Encode>;
+
+    /// The client was shown a frame of this dialect that somebody else wrote: the numbers and ids in it count
+    /// from now on. Called before and after its events, whose output is discarded.
+    fn shown(&mut self, data: &[u8], moment: Moment);
+}
+
+/// When [`Encode::shown`] is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the frame's events.
+    Before,
+    /// After them.
+    After,
 }
 
 macro_rules! codec {
-    ($name:ident, $module:path, lines: $lines:literal, decode_request: $decode:expr) => {
+    (
+        $name:ident, $module:path, lines: $lines:literal, sentinel: $sentinel:literal,
+        decode_request: $decode:expr $(, shown: $shown:path)?
+    ) => {
         struct $name;
 
         const _: () = {
@@ -131,6 +153,15 @@ macro_rules! codec {
 
                 fn losses(&self) -> &Losses {
                     Self::losses(self)
+                }
+
+                fn fork(&self) -> Box<dyn Encode> {
+                    Box::new(self.clone())
+                }
+
+                fn shown(&mut self, data: &[u8], moment: Moment) {
+                    let _ = (data, moment);
+                    $($shown(self, data, moment);)?
                 }
             }
 
@@ -202,28 +233,34 @@ macro_rules! codec {
                 fn streams_lines(&self) -> bool {
                     $lines
                 }
+
+                fn sentinel(&self) -> &'static [u8] {
+                    $sentinel
+                }
             }
         };
     };
 }
 
-codec!(OpenAiChat, crate::openai::chat, lines: false, decode_request: |document, _| {
+codec!(OpenAiChat, crate::openai::chat, lines: false, sentinel: b"data: [DONE]\n\n", decode_request: |document, _| {
     crate::openai::chat::decode_request(document)
-});
-codec!(OpenAiResponses, crate::openai::responses, lines: false, decode_request: |document, _| {
+}, shown: crate::openai::chat::StreamEncoder::shown);
+codec!(OpenAiResponses, crate::openai::responses, lines: false, sentinel: b"", decode_request: |document, _| {
     crate::openai::responses::decode_request(document)
-});
-codec!(Anthropic, crate::anthropic, lines: false, decode_request: |document, _| {
-    crate::anthropic::decode_request(document)
-});
-
-codec!(Gemini, crate::gemini, lines: false, decode_request: |document, called| {
+}, shown: crate::openai::responses::StreamEncoder::shown);
+codec!(
+    Anthropic, crate::anthropic, lines: false,
+    sentinel: b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", decode_request: |document, _| {
+        crate::anthropic::decode_request(document)
+    }, shown: crate::anthropic::StreamEncoder::shown
+);
+codec!(Gemini, crate::gemini, lines: false, sentinel: b"", decode_request: |document, called| {
     crate::gemini::decode_request(document, called.model, called.stream)
 });
-codec!(Ollama, crate::ollama, lines: true, decode_request: |document, _| {
+codec!(Ollama, crate::ollama, lines: true, sentinel: b"", decode_request: |document, _| {
     crate::ollama::decode_request(document)
 });
-codec!(OllamaGenerate, crate::ollama::generate, lines: true, decode_request: |document, _| {
+codec!(OllamaGenerate, crate::ollama::generate, lines: true, sentinel: b"", decode_request: |document, _| {
     crate::ollama::generate::decode_request(document)
 });
 

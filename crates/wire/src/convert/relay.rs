@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Translator, Watch};
 use crate::neutral::Losses;
 use crate::openai::stream::{Observed, StreamFault, StreamObserver};
+use crate::rescue::Rejoin;
 
 /// How a stream goes through.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum Relay {
     Watch(Box<Watch>),
     /// Converted.
     Translate(Box<Translator>),
+    /// Joined to what another provider began.
+    Rejoin(Box<Rejoin>),
 }
 
 /// How an OpenAI stream ends.
@@ -29,6 +32,7 @@ impl Relay {
             Self::Observe(observer) => observer.observed(),
             Self::Watch(watch) => watch.observed(),
             Self::Translate(translator) => translator.observed(),
+            Self::Rejoin(rejoin) => rejoin.observed(),
         }
     }
 
@@ -41,6 +45,7 @@ impl Relay {
             Self::Observe(observer) => observer.push(chunk, out),
             Self::Watch(watch) => watch.push(&chunk, out),
             Self::Translate(translator) => translator.push(&chunk, out),
+            Self::Rejoin(rejoin) => rejoin.push(&chunk, out),
         }
     }
 
@@ -56,6 +61,7 @@ impl Relay {
             }
             Self::Watch(watch) => watch.finish(out),
             Self::Translate(translator) => translator.finish(out),
+            Self::Rejoin(rejoin) => rejoin.finish(out),
         }
     }
 
@@ -65,6 +71,16 @@ impl Relay {
             Self::Observe(_) => out.push(Bytes::from_static(DONE)),
             Self::Watch(watch) => watch.conclude(out),
             Self::Translate(translator) => translator.conclude(out),
+            Self::Rejoin(rejoin) => rejoin.conclude(out),
+        }
+    }
+
+    /// Where it joins what another provider began.
+    #[must_use]
+    pub const fn rejoin(&self) -> Option<&Rejoin> {
+        match self {
+            Self::Rejoin(rejoin) => Some(rejoin),
+            Self::Observe(_) | Self::Watch(_) | Self::Translate(_) => None,
         }
     }
 
@@ -74,6 +90,7 @@ impl Relay {
         match self {
             Self::Observe(_) | Self::Watch(_) => Losses::default(),
             Self::Translate(translator) => translator.losses(),
+            Self::Rejoin(rejoin) => rejoin.losses(),
         }
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::codec::{Codec, Decode, Encode};
 use super::frames::Frames;
+use super::lenient::Lenient;
 use super::watch::Seen;
 use crate::json::Writer;
 use crate::neutral::{AnswerContext, Event, Losses};
@@ -16,6 +17,7 @@ pub struct Translator {
     encoder: Box<dyn Encode>,
     seen: Seen,
     lost: Losses,
+    lenient: Lenient,
     /// Set with the first error or fault: nothing more is written.
     closed: bool,
 }
@@ -34,6 +36,7 @@ impl Translator {
             encoder: to.encoder(context),
             seen: Seen::new(choices),
             lost: Losses::default(),
+            lenient: Lenient::default(),
             closed: false,
         }
     }
@@ -72,7 +75,12 @@ impl Translator {
             if let Some((name, data)) = self.frames.read(chunk, &piece) {
                 let (seen, encoder, lost) = (&mut self.seen, &mut self.encoder, &mut self.lost);
                 seen.observed.events += 1;
-                self.decoder.frame(name, data, &mut |event| pass(event, seen, encoder, lost, writer))?;
+                let mut sink = |event: Event<'_>| pass(event, seen, encoder, lost, writer);
+                if let Err(error) = self.decoder.frame(name, data, &mut sink)
+                    && !self.lenient.passes_over(&self.seen.observed, data)
+                {
+                    return Err(error.into());
+                }
                 if self.seen.observed.error.is_some() {
                     self.closed = true;
                     return Ok(());

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::codec::{Codec, Decode};
 use super::frames::Frames;
+use super::lenient::Lenient;
 use crate::neutral::Event;
 use crate::openai::stream::{Observed, StreamFault};
 
@@ -15,6 +16,9 @@ pub struct Watch {
     frames: Frames,
     decoder: Box<dyn Decode>,
     seen: Seen,
+    lenient: Lenient,
+    /// What ends a stream of this dialect; empty once it came.
+    sentinel: &'static [u8],
     /// Set where the client gets a JSON array instead of the events.
     array: Option<Array>,
     /// Set with the first error or fault: nothing more is forwarded.
@@ -37,6 +41,8 @@ impl Watch {
             frames: Frames::new(codec.streams_lines()),
             decoder: codec.decoder(provider, ""),
             seen: Seen::new(choices),
+            lenient: Lenient::default(),
+            sentinel: codec.sentinel(),
             array: None,
             closed: false,
         }
@@ -82,10 +88,22 @@ impl Watch {
             if let Some((name, data)) = self.frames.read(chunk, &piece) {
                 let seen = &mut self.seen;
                 seen.observed.events += 1;
-                self.decoder.frame(name, data, &mut |event| seen.note(&event))?;
+                if let Err(error) = self.decoder.frame(name, data, &mut |event| seen.note(&event)) {
+                    if !self.lenient.passes_over(&seen.observed, data) {
+                        return Err(error.into());
+                    }
+                    if run.start < run.end {
+                        out.push(chunk.slice(run.clone()));
+                    }
+                    *run = piece.end()..piece.end();
+                    continue;
+                }
                 if seen.observed.error.is_some() {
                     self.closed = true;
                     return Ok(());
+                }
+                if seen.observed.done {
+                    self.sentinel = b"";
                 }
                 if let Some(array) = &mut self.array {
                     out.push(array.element(data));
@@ -129,6 +147,9 @@ impl Watch {
                 (None, _) => out.push(self.frames.take_carried()),
             }
         }
+        if seen.observed.done {
+            self.sentinel = b"";
+        }
         self.decoder.finish(&mut |event| seen.note(&event))?;
         if self.seen.observed.done {
             self.conclude(out);
@@ -136,9 +157,15 @@ impl Watch {
         Ok(())
     }
 
-    /// Ends an answer that is whole: an array has a last byte, events have none.
+    /// Ends an answer that is whole although its provider did not end it. An array has a last byte.
     pub fn conclude(&mut self, out: &mut Vec<Bytes>) {
-        let Some(array) = &mut self.array else { return };
+        let Some(array) = &mut self.array else {
+            let sentinel = std::mem::take(&mut self.sentinel);
+            if !sentinel.is_empty() {
+                out.push(Bytes::from_static(sentinel));
+            }
+            return;
+        };
         match std::mem::replace(array, Array::Closed) {
             Array::Empty => out.push(Bytes::from_static(b"[]")),
             Array::Begun => out.push(Bytes::from_static(b"]")),
@@ -158,8 +185,8 @@ impl Array {
 
 /// Keeps count of what a stream says.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub(super) observed: Observed,
+pub(crate) struct Seen {
+    pub(crate) observed: Observed,
     opened: SmallVec<[u64; 2]>,
     finished: SmallVec<[u64; 2]>,
     expected: usize,
@@ -169,12 +196,12 @@ pub(super) struct Seen {
 const MAX_CHOICES: usize = 4096;
 
 impl Seen {
-    pub(super) fn new(choices: u64) -> Self {
+    pub(crate) fn new(choices: u64) -> Self {
         let expected = usize::try_from(choices).unwrap_or(MAX_CHOICES).clamp(1, MAX_CHOICES);
         Self { expected, ..Self::default() }
     }
 
-    pub(super) fn note(&mut self, event: &Event<'_>) {
+    pub(crate) fn note(&mut self, event: &Event<'_>) {
         use crate::neutral::Head;
         let observed = &mut self.observed;
         match event {

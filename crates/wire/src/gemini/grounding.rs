@@ -102,7 +102,7 @@ pub(super) fn attach<'a>(blocks: &mut [Block<'a>], found: Vec<Found<'a>>) {
 }
 
 /// A source as it is told to a client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cited {
     url: String,
     title: Option<String>,

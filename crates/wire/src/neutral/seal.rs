@@ -49,6 +49,17 @@ impl<'a> Seal<'a> {
         Self { kind, dialect, provider: Some(Text::from(provider)), data: text }
     }
 
+    /// The same on its own.
+    #[must_use]
+    pub fn into_owned(self) -> Seal<'static> {
+        Seal {
+            kind: self.kind,
+            dialect: self.dialect,
+            provider: self.provider.map(Text::into_owned),
+            data: self.data.into_owned(),
+        }
+    }
+
     /// Whether the target is who made it (as far as is known).
     #[must_use]
     pub fn is_for(&self, target: &Target<'_>) -> bool {

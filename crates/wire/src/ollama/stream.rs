@@ -159,7 +159,7 @@ impl StreamDecoder {
 }
 
 /// Writes a stream of `POST /api/chat`. Its calls are whole: deltas of their arguments are gathered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamEncoder {
     context: AnswerContext,
     model: Option<String>,
@@ -170,7 +170,7 @@ pub struct StreamEncoder {
     losses: Losses,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Text,
     Thoughts,

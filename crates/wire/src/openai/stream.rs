@@ -11,6 +11,7 @@ use pointsman_core::{Operation, Usage};
 
 use super::error::{self, UpstreamError};
 use super::payload::{self, Payload};
+use crate::convert::Lenient;
 use crate::json::{JsonError, validate};
 use crate::neutral::DecodeError;
 use crate::sse::{EventTooLong, Frame, Framer};
@@ -70,6 +71,9 @@ pub enum StreamFault {
     /// What an event says.
     #[error("an event of the stream is none of its dialect: {0}")]
     Foreign(#[from] DecodeError),
+    /// It does not go on with what the client was shown.
+    #[error("{0}")]
+    Unfit(&'static str),
 }
 
 /// Observes one stream.
@@ -79,6 +83,7 @@ pub struct StreamObserver {
     framer: Framer,
     choices: Choices,
     observed: Observed,
+    lenient: Lenient,
     /// The last frame was forwarded.
     forwarded: bool,
     /// Set with the first error or fault.
@@ -94,6 +99,7 @@ impl StreamObserver {
             framer: Framer::default(),
             choices: Choices::default(),
             observed: Observed::default(),
+            lenient: Lenient::default(),
             forwarded: true,
             closed: false,
         }
@@ -212,7 +218,11 @@ impl StreamObserver {
             self.observed.error = Some(error::parse(data));
             return Ok(Fate::Close);
         }
-        let payload = payload::read(data)?;
+        let payload = match payload::read(data) {
+            Ok(payload) => payload,
+            Err(_) if self.lenient.passes_over(&self.observed, data) => return Ok(Fate::Strip),
+            Err(error) => return Err(error.into()),
+        };
         if payload.failed {
             self.observed.usage = payload.usage.or(self.observed.usage);
             self.observed.error = Some(error::parse(data));

@@ -162,6 +162,10 @@ fn client_span(record: &RequestRecord, index: u32, attempt: &AttemptRecord) -> S
     attributes.text(semconv::OUTCOME, attempt.outcome.as_str());
     attributes.text_if(semconv::COST_USD, attempt.cost.map(|cost| cost.total().to_string()));
     attributes.int(semconv::ATTEMPT, u64::from(index));
+    if let Some(joint) = attempt.joint {
+        attributes.text(semconv::JOINED, joint.how.as_str());
+        attributes.int(semconv::JOINED_AT_CHARS, joint.at_chars);
+    }
     let name = format!("{} {}", record.operation.as_str(), attempt.model);
     let time = (attempt.started_us, attempt.duration_us);
     let mut span = span(record, index, (name, SpanKind::Client), time, (attributes, !succeeded));

@@ -11,11 +11,12 @@ use pointsman_core::{Dialect, Usage};
 
 use super::super::{answer, error, usage, write};
 use super::queue::{self, Piece, Start, Waiting};
-use crate::json::{Text, Writer};
+use crate::convert::Moment;
+use crate::json::{Document, Node, Text, Writer};
 use crate::neutral::{AnswerContext, BlockId, Citation, Event, Finish, Head, Losses, Seal, SealKind};
 
 /// Writes the events of `POST /v1/messages` with `stream: true`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamEncoder {
     context: AnswerContext,
     losses: Losses,
@@ -24,6 +25,8 @@ pub struct StreamEncoder {
     /// The number of the live block, or of the next.
     index: u64,
     live: Option<Live>,
+    /// The client has a block open that somebody else began, and that no event told of.
+    foreign: bool,
     waiting: VecDeque<Waiting>,
     /// Texts that were closed for another block, and may go on.
     paused: Vec<BlockId>,
@@ -34,7 +37,7 @@ pub struct StreamEncoder {
 }
 
 /// The block whose events are written as they come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Live {
     block: BlockId,
     shape: Shape,
@@ -67,6 +70,7 @@ impl StreamEncoder {
             ended: false,
             index: 0,
             live: None,
+            foreign: false,
             waiting: VecDeque::new(),
             paused: Vec::new(),
             finish: None,
@@ -121,6 +125,26 @@ impl StreamEncoder {
     #[must_use]
     pub const fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// The client has this event: its blocks are numbered from there on.
+    pub(crate) fn shown(&mut self, data: &[u8], moment: Moment) {
+        let Ok(document) = Document::read(data) else { return };
+        let root = document.root();
+        let kind = root.get("type").and_then(Node::text).unwrap_or_default();
+        let Some(index) = root.get("index").and_then(Node::count) else { return };
+        match (&*kind.value(), moment) {
+            ("content_block_start", Moment::After) => {
+                self.index = index;
+                match &mut self.live {
+                    Some(live) => live.begun = true,
+                    None => self.foreign = true,
+                }
+            }
+            ("content_block_stop", Moment::Before) => self.foreign = false,
+            ("content_block_stop", Moment::After) => self.index = index.saturating_add(1),
+            _ => {}
+        }
     }
 
     fn start_unsaid(&mut self, out: &mut Writer) {
@@ -209,6 +233,7 @@ impl StreamEncoder {
     }
 
     fn begin(&mut self, block: BlockId, start: &Start, out: &mut Writer) {
+        self.stop_foreign(out);
         let index = self.index;
         let (shape, begun) = match start {
             Start::Text => (Shape::Text, false),
@@ -285,7 +310,7 @@ impl StreamEncoder {
         if is_live(&self.live) {
             self.say_seal(seal, out);
         } else if let Some(waiting) = self.waiting(block, out) {
-            waiting.pieces.push(Piece::Seal(queue::owned(seal)));
+            waiting.pieces.push(Piece::Seal(seal.clone().into_owned()));
         } else if is_live(&self.live) {
             self.say_seal(seal, out);
         }
@@ -380,6 +405,12 @@ impl StreamEncoder {
         }
     }
 
+    fn stop_foreign(&mut self, out: &mut Writer) {
+        if std::mem::take(&mut self.foreign) {
+            self.stop_frame(out);
+        }
+    }
+
     fn stop_frame(&mut self, out: &mut Writer) {
         let index = self.index;
         frame(out, "content_block_stop", |w| {
@@ -391,6 +422,7 @@ impl StreamEncoder {
     fn end(&mut self, out: &mut Writer) {
         self.ended = true;
         self.start_unsaid(out);
+        self.stop_foreign(out);
         // A decoder closes its blocks; this one does not count on it.
         while let Some(live) = self.live.take() {
             self.stop(live, out);

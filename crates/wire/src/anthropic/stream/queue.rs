@@ -4,7 +4,7 @@ use crate::json::Text;
 use crate::neutral::{BlockId, Content, Head, Path, Seal};
 
 /// What a block begins with, kept until its turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Start {
     Text,
     Reasoning,
@@ -28,7 +28,7 @@ impl Start {
 }
 
 /// A piece of a block that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Piece {
     Text(Text<'static>),
     /// As JSON, in this dialect's form.
@@ -37,22 +37,12 @@ pub(super) enum Piece {
 }
 
 /// A block that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) block: BlockId,
     pub(super) start: Start,
     pub(super) pieces: Vec<Piece>,
     pub(super) closed: bool,
-}
-
-/// The seal on its own.
-pub(super) fn owned(seal: &Seal<'_>) -> Seal<'static> {
-    Seal {
-        kind: seal.kind,
-        dialect: seal.dialect,
-        provider: seal.provider.clone().map(Text::into_owned),
-        data: seal.data.clone().into_owned(),
-    }
 }
 
 /// Where a medium stood that cannot be said.

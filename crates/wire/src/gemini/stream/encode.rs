@@ -13,7 +13,7 @@ use crate::neutral::{
 };
 
 /// Writes the stream of `:streamGenerateContent`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamEncoder {
     context: AnswerContext,
     id: String,
@@ -30,13 +30,13 @@ pub struct StreamEncoder {
     losses: Losses,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     candidate: u64,
     kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Text,
     Thought,
@@ -51,7 +51,7 @@ enum Kind {
     Other,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Candidate {
     index: u64,
     finish: Option<Finish<'static>>,

@@ -115,7 +115,7 @@ impl StreamDecoder {
 }
 
 /// Writes a stream of `POST /api/generate`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamEncoder {
     context: AnswerContext,
     model: Option<String>,

@@ -8,13 +8,14 @@ use super::render::{
     write_usage,
 };
 use crate::UpstreamError;
-use crate::json::{Text, Writer};
+use crate::convert::Moment;
+use crate::json::{Document, Node, Text, Writer};
 use crate::neutral::{
     AnswerContext, BlockId, Content, Event, Finish, Head, Losses, Media, Reasoning, Seal, Source,
 };
 
 /// Writes one stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamEncoder {
     context: AnswerContext,
     /// The client knows only the older `functions`.
@@ -30,7 +31,7 @@ pub struct StreamEncoder {
     losses: Losses,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Choice {
     index: u64,
     calls: u64,
@@ -38,13 +39,13 @@ struct Choice {
     refused: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Block {
     choice: u64,
     kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Text,
     Refusal,
@@ -124,6 +125,19 @@ impl StreamEncoder {
     #[must_use]
     pub const fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// The client has this chunk: the choices whose role it names have begun.
+    pub(crate) fn shown(&mut self, data: &[u8], moment: Moment) {
+        let document = Document::read(data).ok().filter(|_| moment == Moment::After);
+        let choices = document.as_ref().and_then(|document| document.root().get("choices"));
+        for choice in choices.into_iter().flat_map(Node::elements) {
+            let index = choice.get("index").and_then(Node::count).unwrap_or(0);
+            let begins = choice.get("delta").is_some_and(|delta| delta.get("role").is_some());
+            if begins && self.choices.iter().all(|known| known.index != index) {
+                self.choices.push(Choice { index, calls: 0, thoughts: 0, refused: false });
+            }
+        }
     }
 
     fn start(&mut self, id: &Text<'_>, model: &Text<'_>, created: Option<u64>) {

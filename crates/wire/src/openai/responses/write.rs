@@ -6,7 +6,7 @@ use crate::json::{Document, Node, Text, Writer};
 use crate::neutral::{Citation, Finish, Losses, Reason};
 
 /// What the client's request says that matters to how its answer is written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     /// The tools that take free text.
     pub(super) custom: Vec<String>,

@@ -155,7 +155,7 @@ fn events_before_a_fault_still_leave() {
     for broken in ["{\"choices\":[", "oops", "[1]", "\"text\""] {
         let mut observer = StreamObserver::new(rules(false));
         let mut out = Vec::new();
-        let fault = observer.push(events(&[TEXT, broken, STOP]).into(), &mut out);
+        let fault = observer.push(events(&[TEXT, broken, broken, STOP]).into(), &mut out);
         assert!(matches!(fault, Err(StreamFault::Malformed(_))), "{broken}");
         assert_eq!(out.concat(), events(&[TEXT]).as_bytes());
         assert_eq!(observer.push(events(&[STOP]).into(), &mut out), Ok(()));
@@ -166,6 +166,25 @@ fn events_before_a_fault_still_leave() {
     let mut observer = StreamObserver::new(rules(false));
     let endless = Bytes::from(vec![b'a'; crate::sse::MAX_EVENT_BYTES + 1]);
     assert!(matches!(observer.push(endless, &mut Vec::new()), Err(StreamFault::TooLong(_))));
+}
+
+#[test]
+fn one_broken_event_that_holds_no_piece_is_passed_over() {
+    for size in [1, 7, 10_000] {
+        for (broken, passes) in [("oops", true), ("{\"choices\":[{\"delta\":{\"content\":\"lost", false)] {
+            let mut observer = StreamObserver::new(rules(false));
+            let mut out = Vec::new();
+            let bytes = events(&[TEXT, broken, STOP, "[DONE]"]);
+            let pushed: Result<(), _> = bytes
+                .as_bytes()
+                .chunks(size)
+                .try_for_each(|chunk| observer.push(Bytes::copy_from_slice(chunk), &mut out));
+            assert_eq!(pushed.is_ok(), passes, "{broken}");
+            assert_eq!(observer.observed().complete(), passes);
+            let shown = if passes { events(&[TEXT, STOP, "[DONE]"]) } else { events(&[TEXT]) };
+            assert_eq!(out.concat(), shown.as_bytes());
+        }
+    }
 }
 
 #[test]

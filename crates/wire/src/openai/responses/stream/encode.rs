@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use pointsman_core::{Dialect, Usage};
 
 mod close;
+mod shown;
 
 use super::super::words::{self, Kind};
 use super::super::write::{Asked, Status, is_cut, tier_word, write_annotation, write_picture, write_usage};
@@ -22,7 +23,7 @@ use crate::neutral::{
 };
 
 /// Writes the events of `POST /v1/responses` with `stream: true`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StreamEncoder {
     context: AnswerContext,
     asked: Asked,
@@ -34,6 +35,8 @@ pub struct StreamEncoder {
     ended: bool,
     /// In the order in which they are announced: an item's place is its `output_index`.
     items: Vec<Item>,
+    /// Items that the client was told of by somebody else, as JSON, by their place.
+    announced: Vec<Option<String>>,
     /// The blocks that are open.
     blocks: Vec<(BlockId, Slot)>,
     /// The message or thought that may go on.
@@ -94,6 +97,7 @@ impl StreamEncoder {
             head: Vec::new(),
             ended: false,
             items: Vec::new(),
+            announced: Vec::new(),
             blocks: Vec::new(),
             going: None,
             held: None,
@@ -250,11 +254,15 @@ impl StreamEncoder {
     }
 
     fn made(&self, kind: Kind) -> String {
-        kind.made(&self.context.id, self.items.len())
+        self.announced_id().unwrap_or_else(|| kind.made(&self.context.id, self.items.len()))
     }
 
     /// Announces an item.
     fn add(&mut self, item: Item, out: &mut Writer) -> usize {
+        if self.is_announced(&item, out) {
+            self.items.push(item);
+            return self.items.len() - 1;
+        }
         let at = self.items.len();
         frame(out, &mut self.sequence, "response.output_item.added", |w| {
             w.key("output_index").count(at as u64).key("item");
@@ -399,7 +407,7 @@ impl StreamEncoder {
         if !said.refusal && self.asked.logprobs {
             self.held = Some((item, part, text.value().into_owned()));
         } else if said.refusal {
-            said.text.push_str(&text.value());
+            said.push(text);
             let at = Place { item, id: &message.id, index: Some(("content_index", part)) };
             at.delta(out, &mut self.sequence, "response.refusal.delta", text, b"");
         } else {
@@ -411,7 +419,7 @@ impl StreamEncoder {
         let (text, logprobs) = piece;
         let Some(Item::Message(message)) = self.items.get_mut(item) else { return };
         let Some(said) = message.parts.get_mut(part) else { return };
-        said.text.push_str(&text.value());
+        said.push(text);
         let at = Place { item, id: &message.id, index: Some(("content_index", part)) };
         let more = match logprobs.as_slice() {
             [] => Cow::Borrowed(",\"logprobs\":[]"),

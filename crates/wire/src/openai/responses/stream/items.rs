@@ -5,10 +5,10 @@
 use super::super::write::{
     Called, write_all, write_call, write_message_head, write_reasoning, write_text_part,
 };
-use crate::json::{Text, Writer};
+use crate::json::{Halves, Text, Writer};
 
 /// An item that is not whole yet, or its JSON text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Item {
     Message(Message),
     Thought(Thought),
@@ -17,7 +17,7 @@ pub(super) enum Item {
 }
 
 /// A message: parts that were opened, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) parts: Vec<Part>,
@@ -26,10 +26,11 @@ pub(super) struct Message {
 }
 
 /// A part of a message.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Part {
     pub(super) refusal: bool,
     pub(super) text: String,
+    pub(super) halves: Halves,
     /// JSON texts.
     pub(super) annotations: Vec<String>,
     /// JSON texts.
@@ -37,7 +38,7 @@ pub(super) struct Part {
 }
 
 /// A reasoning item: its one summary, its one text, its cipher.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Thought {
     pub(super) id: String,
     pub(super) summary: Option<String>,
@@ -48,7 +49,7 @@ pub(super) struct Thought {
 }
 
 /// A call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) item: String,
     pub(super) id: String,
@@ -132,6 +133,11 @@ impl Part {
         } else {
             write_text_part::<String>(w, &Text::default(), &[], &[], |_| {});
         }
+    }
+
+    /// More of it.
+    pub(super) fn push(&mut self, text: &Text<'_>) {
+        self.text.push_str(&self.halves.take(text));
     }
 
     /// Writes the list of its log probabilities.
