@@ -61,6 +61,8 @@ pub(crate) struct Failure {
     pub(crate) detail: Option<Box<str>>,
     /// Where the provider blames the request.
     pub(crate) rejection: Option<Box<Rejection>>,
+    /// What it used all the same, where it says so.
+    pub(crate) usage: Option<Box<Usage>>,
     /// Where nothing was sent because the request cannot be said to this candidate.
     pub(crate) unsaid: Option<Box<Unsaid>>,
 }
@@ -76,7 +78,7 @@ pub(crate) struct Unsaid {
 
 impl Failure {
     pub(crate) fn new(outcome: Outcome, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { outcome, public: public.into(), detail: None, rejection: None, unsaid: None }
+        Self { outcome, public: public.into(), detail: None, rejection: None, usage: None, unsaid: None }
     }
 
     /// Nothing was sent.
@@ -136,7 +138,8 @@ pub(crate) async fn attempt(
         }
         Err(failure) => {
             let detail = failure.detail.clone().unwrap_or_else(|| failure.public.as_ref().into());
-            settlement.end_attempt(failure.outcome, Usage::default(), Some(detail), now);
+            let usage = failure.usage.as_deref().copied().unwrap_or_default();
+            settlement.end_attempt(failure.outcome, usage, Some(detail), now);
             Err(failure)
         }
     }

@@ -51,6 +51,12 @@ impl Dispatch {
             .all(|small| deployment.key.model != small.key.model && (named || takes_more(deployment, small)))
     }
 
+    /// Whether the route names somebody for what a filter has stopped, who was not asked yet.
+    pub(crate) fn has_another_filter(&self) -> bool {
+        let chain = self.route.fallbacks.content_filter;
+        chain.is_some() && !self.candidates.chains.inside(chain)
+    }
+
     /// Puts the candidates of the route's chain for this cause, if it has one, behind the present one. Answers
     /// whether the cause itself says that those behind may help, although it blames the request.
     pub(super) fn redirect(&mut self, deployment: &Arc<Deployment>, outcome: Outcome) -> bool {

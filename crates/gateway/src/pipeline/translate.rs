@@ -11,7 +11,7 @@ use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, codec_for, count_request};
 use pointsman_wire::json::Document;
 use pointsman_wire::neutral::{
-    AnswerContext, DecodeError, EncodeError, Encoded, Need, Origin, Target, may_hold_tag,
+    AnswerContext, Choice, DecodeError, EncodeError, Encoded, Need, Origin, Reason, Target, may_hold_tag,
 };
 use pointsman_wire::neutral::{Request as NeutralRequest, Resolved};
 use pointsman_wire::openai::answer::observe;
@@ -176,6 +176,11 @@ pub(crate) fn answer(
     let origin = Origin { provider: &deployment.provider.name, id: &id };
     let answer = from.decode_answer(&document, &origin).map_err(|error| misunderstood(&error))?;
     let usage = answer.usage.unwrap_or_else(|| attempt::estimate(dispatch, answer.chars()));
+    // A prompt that a filter stopped: Google's API answers it with nothing.
+    if dispatch.has_another_filter() && answer.choices.iter().all(is_stopped) {
+        let failure = Failure::new(Outcome::ContentFiltered, "its filter stopped the prompt");
+        return Err(Failure { usage: Some(Box::new(usage)), ..failure });
+    }
     if !speech.converted() {
         return Ok((headers, body.clone(), usage));
     }
@@ -184,6 +189,12 @@ pub(crate) fn answer(
     dispatch.settlement.lost_in_answer(&encoded.losses);
     headers.remove(header::CONTENT_TYPE);
     Ok((headers, encoded.body.into(), usage))
+}
+
+/// Whether a filter left nothing of it.
+fn is_stopped(choice: &Choice<'_>) -> bool {
+    choice.blocks.is_empty()
+        && choice.finish.as_ref().is_some_and(|finish| finish.reason == Reason::ContentFilter)
 }
 
 /// Some servers answer 200 and put the error in the body.

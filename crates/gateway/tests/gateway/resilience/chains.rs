@@ -129,3 +129,25 @@ async fn a_model_that_is_not_there_is_found_elsewhere() {
     let reply = world.chat("alpha/m").await;
     assert_eq!((reply.status, reply.message().as_str()), (404, "no m"), "its own words");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_a_filter_answers_with_nothing_goes_to_its_chain_too() {
+    let yaml = "providers:\n  goog: { kind: gemini, base_url: 'http://goog.test/v1beta', models: [f] }\n  \
+                beta: { base_url: 'http://beta.test/v1', models: [m] }\n\
+                routes:\n  filtered: { model: goog/f, fallbacks: { content_filter: [beta/m] } }\n";
+    let world = start(yaml);
+    let [goog, beta] = ["goog", "beta"].map(|name| world.upstream(name));
+    let blocked = json!({
+        "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+        "usageMetadata": {"promptTokenCount": 7, "totalTokenCount": 7},
+    });
+    goog.otherwise(move |_| Answer::json(&blocked));
+    let reply = world.chat("filtered").await;
+    assert_eq!((reply.status, reply.header("x-pointsman-provider")), (200, Some("beta")));
+    let record = world.record().await;
+    assert_eq!(record.attempts[0].outcome, Outcome::ContentFiltered);
+    assert_eq!(record.attempts[0].usage.input, 7, "what it says that it used");
+    // Without a chain it is an answer like others.
+    assert_eq!(world.chat("goog/f").await.status, 200);
+    assert_eq!(beta.received().len(), 1);
+}
