@@ -15,7 +15,6 @@ mod watch;
 
 pub use codec::{Called, Codec, Decode, Encode, Moment, codec, codec_for};
 pub use count::{count_request, counts_tokens, read_count, render_count};
-pub(crate) use frames::Frames;
 pub use frames::Lines;
 pub(crate) use frames::{Frames, Piece};
 pub(crate) use lenient::Lenient;
