@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test quick bench bench-steady bench-rivals fuzz tools parts audit fmt dist
+.PHONY: help run build test quick bench bench-steady bench-rivals chaos fuzz tools parts audit fmt dist
 
 help: ## list the targets
 	@echo "usage: make TARGET"
@@ -39,6 +39,10 @@ bench-steady: ## thirty minutes at 60 % of the ceiling: no errors, flat memory
 bench-rivals: ## put the LiteLLM proxy and the Portkey gateway (pinned) beside Pointsman on the same mock
 	@sh scripts/prerequisites.sh test
 	@sh scripts/bench.sh rivals $(ARGS)
+
+chaos: ## failing providers in every way: the scorecard, then ten minutes of soak (ARGS="--minutes 2")
+	@sh scripts/prerequisites.sh build
+	@sh scripts/bench.sh chaos $(ARGS)
 
 dist: ## a release in dist/: stripped binary, manual, licences, checksums, bill of materials
 	@sh scripts/prerequisites.sh test

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds Pointsman and the bench as they are shipped, then measures.
-# usage: bench.sh compare|steady|rivals [OPTIONS of pointsman-bench]
+# usage: bench.sh compare|steady|rivals|chaos [OPTIONS of pointsman-bench]
 # `rivals` first installs them into the cache: scripts/rivals.py.
 set -eu
 if [ "${1:-}" = rivals ]; then

@@ -27,7 +27,7 @@ pub struct Options {
     pub pointsman: PathBuf,
     /// A further seed; absent: one is drawn and printed.
     pub seed: Option<u64>,
-    /// Only rows whose names hold this.
+    /// Only rows whose names hold this; `soak` is the soak.
     pub only: Option<String>,
     /// How long the soak is; zero: none.
     pub soak: Duration,
@@ -42,6 +42,12 @@ pub(crate) struct Line {
     pub(crate) verdict: Verdict,
     /// What was measured, if that is worth telling.
     pub(crate) figures: String,
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
 }
 
 /// Runs everything and prints it.
@@ -64,7 +70,7 @@ pub async fn run(options: &Options) -> io::Result<()> {
     say("rows of many requests")?;
     let lines = campaigns::run(options, cores, own).await?;
     wrong += print("many requests", &lines)?;
-    if !options.soak.is_zero() {
+    if !options.soak.is_zero() && options.wants("soak") {
         say(&format!("soak: {} s at {}/s", options.soak.as_secs(), options.rate))?;
         let lines = soak::run(options, cores, own).await?;
         wrong += print("soak", &lines)?;
@@ -77,6 +83,9 @@ pub async fn run(options: &Options) -> io::Result<()> {
 
 /// Prints lines as a table and their findings below; returns how many assertions do not hold.
 fn print(title: &str, lines: &[Line]) -> io::Result<usize> {
+    if lines.is_empty() {
+        return Ok(0);
+    }
     let mut out = io::stdout().lock();
     let wide = lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0).max(title.len());
     writeln!(out, "{title:<wide$}  {}", ASSERTIONS.join("  "))?;

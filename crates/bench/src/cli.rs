@@ -152,7 +152,7 @@ struct ChaosArgs {
     /// Repeat a run: the seed that it printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Only rows whose names hold this text, and no soak.
+    /// Only rows whose names hold this text; `soak` is the soak.
     #[arg(long)]
     only: Option<String>,
     /// Minutes of the soak; 0: none.
@@ -309,12 +309,11 @@ async fn run_rivals(args: RivalsArgs) -> io::Result<()> {
 }
 
 async fn run_chaos(args: ChaosArgs) -> io::Result<()> {
-    let minutes = if args.only.is_some() { 0.0 } else { args.minutes };
     let options = chaos::Options {
         pointsman: under_test(args.pointsman)?,
         seed: args.seed,
         only: args.only,
-        soak: Duration::from_secs_f64(minutes * 60.0),
+        soak: Duration::from_secs_f64(args.minutes * 60.0),
         rate: args.rate,
     };
     chaos::run(&options).await

@@ -110,8 +110,12 @@ impl Server {
     pub fn control(&self) -> io::Result<(SocketAddr, String)> {
         let folder = self.folder.path();
         let admin = fs::read_to_string(folder.join("admin"))?.parse().map_err(io::Error::other)?;
-        let token = fs::read_to_string(data_path(folder).join("admin.token"))?;
-        Ok((admin, token.trim().to_owned()))
+        let (path, deadline) = (data_path(folder).join("admin.token"), Instant::now() + PATIENCE);
+        // The control plane comes after the data plane, and its credential before it.
+        while !answers(admin, true) && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
+        Ok((admin, fs::read_to_string(path)?.trim().to_owned()))
     }
 
     /// Writes a new configuration and sends SIGHUP.

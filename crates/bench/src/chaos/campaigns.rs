@@ -54,30 +54,29 @@ impl Findings {
 /// Runs them, one after the other: each measures alone.
 pub(super) async fn run(options: &Options, cores: Cores, seed: u64) -> io::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
-    if wanted("failover") {
+    if options.wants("failover") {
         say("failover")?;
         lines.push(failover::run(options, cores, seed).await?);
     }
-    if wanted("keys") {
+    if options.wants("keys") {
         say("keys")?;
         lines.push(keys::run(options, cores, seed).await?);
     }
-    if wanted("outage") {
+    if options.wants("outage") {
         say("outage")?;
         lines.push(outage::run(options, cores, seed).await?);
     }
-    if wanted("breaker") {
+    if options.wants("breaker") {
         say("breaker")?;
         lines.push(breaker::run(options, cores, seed).await?);
     }
-    if wanted("crowd") {
+    if options.wants("crowd") {
         say("crowd")?;
         lines.push(crowd::ceiling(options, cores, seed).await?);
         lines.push(crowd::queue(options, cores, seed).await?);
         lines.push(crowd::coalesce(options, cores, seed).await?);
     }
-    if wanted("balance") {
+    if options.wants("balance") {
         say("balance")?;
         lines.push(balance::run(options, cores, seed).await?);
     }

@@ -55,10 +55,9 @@ impl Cast {
 /// # Errors
 /// Where the gateway cannot be started or leaves no records.
 pub(super) async fn run(options: &Options, cores: Cores, seed: u64) -> io::Result<Vec<Line>> {
-    let wanted = |row: &Row| options.only.as_ref().is_none_or(|only| row.name.contains(only.as_str()));
     let mut cast = Vec::new();
     let (mut providers, mut routes) = ("providers:\n".to_owned(), "routes:\n".to_owned());
-    for (number, row) in chaos::all(seed).into_iter().filter(wanted).enumerate() {
+    for (number, row) in chaos::all(seed).into_iter().filter(|row| options.wants(&row.name)).enumerate() {
         let row = Cast::new(row).await?;
         providers += &row.row.providers_yaml(number, &row.urls);
         routes += &row.row.route_yaml(number);

@@ -31,7 +31,7 @@ const LOOKS_PER_MEMORY: u32 = 20;
 const PROVIDER: &str = "    dialects: [openai-chat, openai-responses, anthropic]
     models: [mmmm, long]
     include_usage: true
-    timeouts: { connect: 1s, first_byte: 500ms, first_token: 500ms, between_chunks: 500ms, total: 60s }
+    timeouts: { connect: 1s, first_byte: 700ms, first_token: 700ms, between_chunks: 1500ms, total: 60s }
     breaker: { failures: 10, window: 10s, open_for: 700ms }
     ease_in: 5s
 ";
@@ -50,7 +50,7 @@ pub(super) async fn run(options: &Options, cores: Cores, seed: u64) -> io::Resul
     let stage = Stage::start(&options.pointsman, cores, 2, |urls| {
         let provider = |name: &str, url: &str| format!("  {name}:\n    base_url: {url}\n{PROVIDER}");
         format!(
-            "providers:\n{}{}routes:\n  soak:\n    balance: [a/mmmm, b/mmmm]\n    fallbacks: {{ context_too_long: [b/long], \
+            "providers:\n{}{}routes:\n  soak:\n    balance: [a/mmmm, b/mmmm]\n    by: round_robin\n    fallbacks: {{ context_too_long: [b/long], \
              content_filter: [b/mmmm], quota: [b/mmmm] }}\n  calm: b/mmmm\n",
             provider("a", &urls[0]),
             provider("b", &urls[1]),

@@ -19,9 +19,6 @@ const SLACK: Duration = Duration::from_millis(20);
 /// Longer than any row.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Rows with these attempts wait for the rescue of cut streams.
-const NOT_YET: [&str; 4] = ["continued", "in_text", "odd_event", "no_sentinel"];
-
 /// A world with faulty providers.
 struct Faulty {
     world: World,
@@ -102,9 +99,7 @@ async fn run(row: &Row) -> Verdict {
 
 /// Runs rows, and tells all that is wrong at once.
 async fn hold(mut rows: Vec<Row>) {
-    rows.retain(|row| {
-        !row.expect.attempts.concat().iter().any(|what| NOT_YET.iter().any(|not| what.contains(not)))
-    });
+    rows.retain(|row| !row.rescues());
     let (mut wrong, count) = (Vec::new(), rows.len());
     for row in rows {
         // In memory every name is known, and TLS is taken as done.

@@ -22,6 +22,8 @@ const CLIENTS: u64 = 12;
 const EACH: usize = 3;
 const FAST: Duration = Duration::from_millis(3);
 const SLOW: Duration = Duration::from_millis(60);
+/// Longest time that is told apart, in microseconds.
+const MAX_US: u64 = 60_000_000;
 const NAMES: [&str; 2 * EACH] = ["a", "b", "c", "d", "e", "f"];
 
 pub(super) async fn run(options: &Options, cores: Cores, seed: u64) -> io::Result<Line> {
@@ -82,7 +84,7 @@ async fn load(client: &Arc<Client>, route: &'static str, seed: u64) -> io::Resul
             (times, lost)
         });
     }
-    let mut histogram = Histogram::new(3).map_err(io::Error::other)?;
+    let mut histogram = Histogram::new_with_max(MAX_US, 3).map_err(io::Error::other)?;
     let mut lost = 0;
     for (times, own) in clients.join_all().await {
         times.iter().for_each(|time| histogram.saturating_record(time.as_micros() as u64));

@@ -33,6 +33,8 @@ const GROWTH_MIB: f64 = 3.0;
 const GROWTH_SHARE: f64 = 0.05;
 /// Of a hundred: how far estimated prompt tokens may be off in the sum.
 const ESTIMATE_OFF: u64 = 5;
+/// Longest time that is told apart, in microseconds.
+const MAX_US: u64 = 60_000_000;
 /// Losses that are told one by one.
 const TOLD: usize = 8;
 
@@ -180,7 +182,7 @@ fn memory(seen: &Seen) -> Line {
 
 /// The 99th percentile to the first byte, with the sick provider's breaker open and without that provider.
 fn added(name: &str, seen: &Seen, dead: &Dead) -> io::Result<Line> {
-    let mut times = [Histogram::<u64>::new(3), Histogram::new(3)];
+    let mut times = [(); 2].map(|()| Histogram::<u64>::new_with_max(MAX_US, 3));
     let within = dead.from + OPEN_AFTER..dead.to;
     for asked in seen.results.iter().filter(|asked| within.contains(&asked.started)) {
         if let Ok(histogram) = &mut times[usize::from(asked.soaked)] {
