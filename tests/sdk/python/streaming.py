@@ -55,7 +55,8 @@ def ends_with_usage_where_asked() -> None:
         model=MODEL, messages=user("Hi"), max_tokens=4, stream=True, stream_options={"include_usage": True}
     )
     chunks = list(stream)
-    expect(chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == 4, chunks[-1])
+    # A model may have said all before its limit.
+    expect(chunks[-1].choices == [] and 0 < chunks[-1].usage.completion_tokens <= 4, chunks[-1])
     expect(all(chunk.choices for chunk in chunks[:-1]), "usage is the last chunk only")
 
 
