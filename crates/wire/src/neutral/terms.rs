@@ -19,7 +19,7 @@ pub(crate) const fn media_type(client: Dialect) -> &'static str {
     match client {
         Dialect::OpenAiChat => "image_url.url",
         Dialect::OpenAiResponses => "image_url",
-        Dialect::Anthropic => "source.media_type",
+        Dialect::Anthropic => "media_type",
         Dialect::Gemini => "inlineData.mimeType",
         Dialect::Ollama => "images",
     }

@@ -129,7 +129,7 @@ fn the_type_of_a_picture_is_told_where_its_bytes_say_another() {
     };
     assert_eq!(with("image/png", "iVBORw0KGgo="), Vec::<String>::new());
     assert_eq!(with("image/jpg", "/9j/4AAQ"), Vec::<String>::new());
-    assert_eq!(with("image/bmp", "Qk0="), ["messages[0].content[0].source.media_type"]);
+    assert_eq!(with("image/bmp", "Qk0="), ["messages[0].content[0].media_type"]);
 }
 
 #[test]
