@@ -166,7 +166,7 @@ impl Row {
     /// Whether a stream that is cut in its text is to be made whole, which the gateway does not do yet.
     #[must_use]
     pub fn rescues(&self) -> bool {
-        let ways = ["continued", "in_text", "odd_event", "no_sentinel"];
+        let ways = ["continued", "in_text", "odd_events"];
         self.expect.attempts.iter().flatten().any(|what| ways.iter().any(|way| what.contains(way)))
     }
 

@@ -59,7 +59,7 @@ pub(super) struct Flap {
 /// that he can be asked again in an hour is not asked before.
 pub(super) fn soaked() -> impl Iterator<Item = &'static Fault> {
     FAULTS.iter().filter(|fault| {
-        let not_yet = fault.effect == Effect::Rescue || matches!(fault.name, "odd_event" | "no_sentinel");
+        let not_yet = fault.effect == Effect::Rescue;
         let told = matches!(fault.what, What::Status { words: Words::BadRequest, .. });
         !not_yet && !told && fault.name != "rate_limit_late"
     })
