@@ -46,6 +46,7 @@ impl Gateway {
         let deployment = self.world.load().deployment_of(provider, model)?;
         let live = Live::of(&deployment, self)?;
         live.site.endpoint.force(forced, self.timeline.now());
+        live.site.line.freed(&live.site);
         tracing::info!(deployment = name, ?forced, "a breaker was set");
         Some(self.status_of(&deployment, &live.site))
     }

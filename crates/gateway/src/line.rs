@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use pointsman_resilience::{Ask, EndpointPolicy, Place, Priority, Refusal, WaitLine};
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::endpoints::Site;
@@ -23,11 +23,13 @@ pub(crate) struct Line {
     /// How many they are: what a call that ends looks at.
     count: AtomicUsize,
     waiting: Mutex<WaitLine<Waiter>>,
+    /// The first one can go on at a time that nobody in line knows of yet.
+    again: Notify,
 }
 
 impl Default for Line {
     fn default() -> Self {
-        Self { count: AtomicUsize::new(0), waiting: Mutex::new(WaitLine::new(0)) }
+        Self { count: AtomicUsize::new(0), waiting: Mutex::new(WaitLine::new(0)), again: Notify::new() }
     }
 }
 
@@ -86,6 +88,13 @@ impl Line {
                 Some(Err(pass)) => pass.unused(),
                 None => return again,
             }
+        }
+    }
+
+    /// A place may be free: hands passes over, and has somebody in line look again where that is a matter of time.
+    pub(crate) fn freed(&self, site: &Arc<Site>) {
+        if self.moves_up(site).is_some() {
+            self.again.notify_one();
         }
     }
 
@@ -148,6 +157,8 @@ struct Standing<'s> {
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
         self.site.line.remove(self.place);
+        // It may have been the first, held by what does not hold the next one.
+        self.site.line.freed(self.site);
     }
 }
 
@@ -169,6 +180,7 @@ pub(crate) async fn wait(site: &Arc<Site>, wish: Wish) -> Result<Pass, Left> {
                 drop(standing);
                 return pass.map_err(|_| if timeline.now() >= until { Left::Late } else { Left::Away });
             }
+            () = site.line.again.notified() => look_again = site.line.moves_up(site),
             () = sleep_until(wake) => {
                 if timeline.now() >= until {
                     drop(standing);

@@ -60,6 +60,6 @@ impl Drop for Pass {
     fn drop(&mut self) {
         // The place is free before the next one in line is looked for.
         drop(self.ticket.take());
-        self.site.line.moves_up(&self.site);
+        self.site.line.freed(&self.site);
     }
 }

@@ -117,8 +117,12 @@ impl Gateway {
         key: Option<usize>,
     ) {
         let Some((operation, body)) = question(&deployment) else { return };
+        let Some(live) = Live::of(&deployment, self) else { return };
         // Room for its record, or none of it: probes do not crowd out requests.
         let Some(permit) = self.recorder.permit() else { return };
+        // Before anything is on record: a probe that cannot be made is none.
+        let ask = Ask { tokens: 1, forced: true, key, ..Ask::default() };
+        let Ok(pass) = live.site.enter(&deployment.endpoint, ask, self.timeline.now()) else { return };
         let now = self.clock.now();
         let id = self.ids.next(u64::try_from(self.clock.unix_us(now) / 1000).unwrap_or_default());
         let mut settlement = Settlement::open(self, permit, id, Meter::start(now));
@@ -135,9 +139,6 @@ impl Gateway {
         let outgoing = Outgoing::new(body, &HeaderMap::new());
         let mut dispatch =
             Dispatch::new(self.clone(), settlement, Planned { total: WITHIN, ..planned }, outgoing);
-        let Some(live) = Live::of(&deployment, self) else { return };
-        let ask = Ask { tokens: 1, forced: true, key, ..Ask::default() };
-        let Ok(pass) = live.site.enter(&deployment.endpoint, ask, self.timeline.now()) else { return };
         dispatch.turn_to(0, pass);
         // Boxed: as large as a request's own.
         let outcome = match Box::pin(attempt::attempt(&mut dispatch, &deployment)).await {
@@ -154,11 +155,17 @@ impl Gateway {
 
 /// What is wrong: `None`: nothing; a key's place, where only that is.
 fn sick_key(view: &EndpointView) -> Option<Option<usize>> {
+    // One probe at a time, and none while the provider has asked to be left alone.
+    if view.breaker.probing || view.held_until.is_some() {
+        return None;
+    }
     if view.breaker.state != BreakerState::Closed {
         // An operator's word is not for a probe to doubt.
         return (view.breaker.forced == Forced::None).then_some(None);
     }
-    let benched = view.keys.iter().position(|key| key.breaker.state != BreakerState::Closed);
+    let benched = view.keys.iter().position(|key| {
+        key.breaker.state != BreakerState::Closed && !key.breaker.probing && key.held_until.is_none()
+    });
     benched.map(Some)
 }
 

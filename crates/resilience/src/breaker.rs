@@ -103,6 +103,8 @@ pub struct BreakerView {
     pub until: Option<Duration>,
     /// Failures within the window.
     pub failures: u32,
+    /// Whether a probe is under way.
+    pub probing: bool,
 }
 
 /// The state of one breaker.
@@ -216,6 +218,7 @@ impl Breaker {
             since: inner.since,
             until: open.then_some(inner.until),
             failures: u32::try_from(inner.failures.len()).unwrap_or(u32::MAX),
+            probing: inner.probing,
         }
     }
 

@@ -192,18 +192,30 @@ impl Endpoint {
     pub fn force(&self, forced: Forced, now: Duration) {
         self.breaker.force(forced, now);
         if forced != Forced::Open {
+            // What providers asked for is over, too: the operator knows better.
+            self.held_until.set(0);
+            self.keys.iter().for_each(|key| key.release(now));
             self.begin_anew(now, self.ease_in.get());
         }
     }
 
     /// A free place and a key.
     fn take(&self, policy: &EndpointPolicy, ask: Ask, now: Duration) -> Result<(usize, Taken), Refusal> {
-        let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
-        let taken = match policy.max_concurrency {
-            Some(most) if before >= most => Err(Refusal::Busy),
-            _ => self.take_key(policy, ask, now),
+        let place = match policy.max_concurrency {
+            // Who finds none is never counted, not for a moment: others would be refused for it.
+            Some(most) => {
+                let one_more = |calls| (calls < most).then_some(calls + 1);
+                self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+            }
+            None => {
+                self.in_flight.fetch_add(1, Ordering::AcqRel);
+                true
+            }
         };
-        taken.inspect_err(|_| {
+        if !place {
+            return Err(Refusal::Busy);
+        }
+        self.take_key(policy, ask, now).inspect_err(|_| {
             self.in_flight.fetch_sub(1, Ordering::AcqRel);
         })
     }

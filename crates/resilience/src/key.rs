@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pointsman_core::{LimitsSeen, Outcome};
 
-use crate::breaker::{Breaker, Pass, Verdict};
+use crate::breaker::{Breaker, Forced, Pass, Verdict};
 use crate::bucket::{Bucket, Learned, Rate};
 use crate::endpoint::CeilingView;
 use crate::moment::{Moment, nanos};
@@ -77,6 +77,7 @@ impl KeyState {
             return Err(refusal);
         }
         let declared = |at| KeyRefusal::Declared(Duration::from_nanos(at));
+        let tokens = self.at_most(policy, tokens, at);
         let requests = policy.requests_per_minute.map(Rate::per_minute);
         let per_minute = policy.tokens_per_minute.map(Rate::per_minute);
         if let Some(rate) = requests {
@@ -139,7 +140,7 @@ impl KeyState {
             }
             _ => {}
         }
-        if tokens > 0 {
+        if tokens > 0 || did_nothing(outcome) {
             self.correct(policy, taken.tokens, tokens, nanos(now));
         }
     }
@@ -155,6 +156,13 @@ impl KeyState {
             let since = self.all_tokens.load(Ordering::Relaxed).saturating_sub(taken.tokens_before);
             self.seen_tokens.learn(window, since, at);
         }
+    }
+
+    /// Forgets its bench and what the provider asked for.
+    pub(crate) fn release(&self, now: Duration) {
+        self.breaker.force(Forced::None, now);
+        self.held_until.set(0);
+        self.refused.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn held_until(&self, now: u64) -> Option<Duration> {
@@ -185,9 +193,12 @@ impl KeyState {
 
     /// What was used instead of what was thought.
     fn correct(&self, policy: &EndpointPolicy, thought: u64, used: u64, now: u64) {
-        let put = |bucket: &Bucket, rate: Rate| match used.checked_sub(thought) {
-            Some(more) => bucket.charge(rate, more, now),
-            None => bucket.give(rate, thought - used),
+        let put = |bucket: &Bucket, rate: Rate| {
+            let used = used.min(rate.capacity);
+            match used.checked_sub(thought) {
+                Some(more) => bucket.charge(rate, more, now),
+                None => bucket.give(rate, thought - used),
+            }
         };
         if let Some(limit) = policy.tokens_per_minute {
             put(&self.tokens, Rate::per_minute(limit));
@@ -195,6 +206,14 @@ impl KeyState {
         if let Some(rate) = self.seen_tokens.rate(now) {
             put(self.seen_tokens.bucket(), rate);
         }
+    }
+
+    /// What is charged for `tokens`: a whole ceiling at most, so that one large request does not shut everybody out
+    /// for longer than the ceiling's own time.
+    fn at_most(&self, policy: &EndpointPolicy, tokens: u64, now: u64) -> u64 {
+        let declared = policy.tokens_per_minute.map(Rate::per_minute);
+        let ceilings = declared.into_iter().chain(self.seen_tokens.rate(now));
+        ceilings.map(|rate| rate.capacity).fold(tokens, u64::min)
     }
 
     fn declared(&self, policy: &EndpointPolicy, tokens: u64, now: u64) -> Option<KeyRefusal> {
@@ -225,4 +244,12 @@ impl KeyState {
         });
         self.held_until.at_least(nanos(now.saturating_add(wait.min(LONGEST_REST))));
     }
+}
+
+/// Whether a provider that refused so has used none of its tokens.
+fn did_nothing(outcome: Outcome) -> bool {
+    outcome.nothing_sent()
+        || outcome.blames_request()
+        || outcome.blames_key()
+        || matches!(outcome, Outcome::ModelNotFound | Outcome::Overloaded { .. })
 }

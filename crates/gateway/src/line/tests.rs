@@ -103,3 +103,53 @@ async fn a_ceiling_is_waited_for_as_long_as_it_takes() {
     );
     assert_eq!(site.line.len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_a_place_waits_for_the_ceiling_that_comes_after_it() {
+    let site = site();
+    let policy = Arc::new(EndpointPolicy {
+        max_concurrency: Some(1),
+        max_queue: 9,
+        requests_per_minute: Some(1),
+        ..EndpointPolicy::default()
+    });
+    let busy = site.enter(&policy, Ask::default(), site.timeline.now()).unwrap();
+    let started = Instant::now();
+    let wish = Wish {
+        policy: policy.clone(),
+        ask: Ask::default(),
+        priority: Priority::Normal,
+        until: started + Duration::from_secs(600),
+    };
+    let ends = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        busy.end(Outcome::Success, (1, 1), site.timeline.now());
+    };
+    let (pass, ()) = tokio::join!(wait(&site, wish), ends);
+    assert!(pass.is_ok());
+    let waited = started.elapsed();
+    assert!(waited <= Duration::from_secs(61), "not until its own time is over: {waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_the_head_of_the_line_holds_nobody_up() {
+    let site = site();
+    let policy = Arc::new(EndpointPolicy {
+        max_queue: 9,
+        tokens_per_minute: Some(1_000),
+        ..EndpointPolicy::default()
+    });
+    let first = site.enter(&policy, Ask { tokens: 900, ..Ask::default() }, site.timeline.now()).unwrap();
+    let started = Instant::now();
+    let wish = |tokens, seconds| Wish {
+        policy: policy.clone(),
+        ask: Ask { tokens, ..Ask::default() },
+        priority: Priority::Normal,
+        until: started + Duration::from_secs(seconds),
+    };
+    let (large, small) = tokio::join!(wait(&site, wish(1_000, 2)), wait(&site, wish(10, 600)));
+    assert_eq!(large.unwrap_err(), Left::Late);
+    assert!(small.is_ok());
+    assert!(started.elapsed() <= Duration::from_secs(3), "{:?}", started.elapsed());
+    drop(first);
+}

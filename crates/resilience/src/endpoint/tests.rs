@@ -475,3 +475,38 @@ proptest! {
         prop_assert!(world.endpoint.waiting.mean(nanos(now + secs(9))) < 1e-9);
     }
 }
+
+#[test]
+fn one_large_request_that_was_refused_shuts_nobody_out() {
+    let policy = EndpointPolicy { tokens_per_minute: Some(100_000), ..EndpointPolicy::default() };
+    let world = World::new(1, policy);
+    let large = Ask { tokens: 2_600_000, ..Ask::default() };
+    let ticket = world.ask(large, secs(1)).unwrap();
+    ticket.end(Outcome::ClientFault, 0, 0, secs(1));
+    assert!(world.ask(Ask { tokens: 90_000, ..Ask::default() }, secs(1)).is_ok(), "nothing was used");
+    let used =
+        World::new(1, EndpointPolicy { tokens_per_minute: Some(100_000), ..EndpointPolicy::default() });
+    used.ask(large, secs(1)).unwrap().end(Outcome::Success, 2_600_000, 10, secs(2));
+    let next = Ask { tokens: 10_000, ..Ask::default() };
+    assert!(used.ask(next, secs(2)).is_err(), "all of a minute's tokens are used");
+    assert!(used.ask(next, secs(62)).is_ok(), "and come back in a minute");
+}
+
+#[test]
+fn an_operator_who_closes_it_lets_calls_through_whatever_was_asked_for() {
+    let world = plain(1);
+    let day = Some(secs(86_400));
+    world.call(Outcome::Overloaded { retry_after: day }, secs(1));
+    let limited = plain(1);
+    limited.call(Outcome::RateLimited { retry_after: day }, secs(1));
+    let refused = plain(2);
+    refused.call(Outcome::Unauthorized, secs(1));
+    for world in [&world, &limited] {
+        assert!(world.admit(secs(2)).is_err());
+    }
+    for world in [&world, &limited, &refused] {
+        world.endpoint.force(Forced::Closed, secs(2));
+        assert!(world.admit(secs(2)).is_ok());
+        assert!(world.view(secs(2)).keys.iter().all(|key| key.breaker.state == BreakerState::Closed));
+    }
+}
