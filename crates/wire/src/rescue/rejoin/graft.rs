@@ -240,7 +240,9 @@ impl Graft {
         if text.is_empty() {
             return;
         }
-        let literal = self.joint.as_ref().is_none_or(Joint::is_joined) && self.half.is_none();
+        // A half that waits here was not shown: what follows must be joined with it.
+        let between = self.half.is_some() || self.halves.waiting().is_some();
+        let literal = self.joint.as_ref().is_none_or(Joint::is_joined) && !between;
         if literal && self.schema.is_none() && self.stops.are_over() {
             let block = self.text_block(emit);
             emit(Event::Delta { block, text });
