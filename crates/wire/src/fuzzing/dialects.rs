@@ -139,14 +139,16 @@ pub fn check_stream(input: &[u8]) {
     let got = told::read(client, &whole.out);
     let strange = given.told.is_nameless();
     assert!(got.fault.is_none() || strange, "for {dialect}: {:?}", got.fault);
-    if whole.observed.done && !strange {
+    // One damaged event may have been passed over: what is whole in spite of it cannot be compared.
+    let damaged = given.fault.is_some();
+    if whole.observed.done && !strange && !damaged {
         assert!(got.ended, "for {dialect}: an end that is none");
         if !given.told.further {
             assert_same(&given.told, &got.told, (dialect, one_prompt));
         }
     }
     let watched = watch(Watch::new(provider, ORIGIN.provider, 1), body);
-    assert!(body.starts_with(&watched.0), "bytes were changed on the way");
+    assert!(damaged || body.starts_with(&watched.0), "bytes were changed on the way");
     if from == Dialect::Gemini
         && let (array, true) = watch(Watch::new(provider, ORIGIN.provider, 1).as_array(), body)
     {
@@ -183,10 +185,8 @@ fn translate<'a>(
 fn watch(mut watch: Watch, body: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     let whole = watch.push(&Bytes::copy_from_slice(body), &mut out).is_ok() && watch.finish(&mut out).is_ok();
-    if whole {
-        watch.conclude(&mut out);
-    }
-    (out.concat(), whole)
+    let done = watch.observed().done;
+    (out.concat(), whole && done)
 }
 
 fn context() -> AnswerContext {
