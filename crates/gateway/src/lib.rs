@@ -24,6 +24,7 @@ mod probes;
 mod query;
 mod realtime;
 mod recorder;
+mod rescue;
 mod responses;
 mod service;
 mod settlement;

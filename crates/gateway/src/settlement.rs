@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pointsman_config::Deployment;
-use pointsman_core::record::{Bodies, TraceContext};
+use pointsman_core::record::{Bodies, Joint, TraceContext};
 use pointsman_core::{
     AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, Phase, PublicError, RequestId, RequestRecord,
     Usage, UsageSource,
@@ -193,6 +193,13 @@ impl Settlement {
         let now = self.gateway.timeline.at(now);
         if let Some(pass) = self.open.as_mut().and_then(|open| open.pass.as_mut()) {
             pass.first_token(now);
+        }
+    }
+
+    /// Where the attempt that is under way goes on with another one's answer.
+    pub(crate) fn joined(&mut self, joint: Option<Joint>) {
+        if let Some(open) = &mut self.open {
+            open.attempt.joint = joint;
         }
     }
 

@@ -21,4 +21,4 @@ pub use access_log::AccessLog;
 pub use deployment::DeploymentMetrics;
 pub use logging::{LogFormat, LoggingError, init_logging};
 pub use metrics::{Metrics, SinkCounters};
-pub use resilience::{EndpointSample, Hedged, PassedOver, Probed, ResilienceCounters, Waited};
+pub use resilience::{EndpointSample, Hedged, PassedOver, Probed, Rescued, ResilienceCounters, Waited};

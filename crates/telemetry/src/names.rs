@@ -73,6 +73,8 @@ pub const HEDGES: &str = "pointsman_hedges";
 pub const COALESCED: &str = "pointsman_requests_coalesced";
 /// Counter: calls of our own to sick deployments.
 pub const PROBES: &str = "pointsman_probes";
+/// Counter: streams that broke off when they were shown.
+pub const RESCUES: &str = "pointsman_stream_rescues";
 /// Gauge: breakers of deployments.
 pub const BREAKER_STATE: &str = "pointsman_breaker_state";
 /// Gauge: upstream calls that have not ended.

@@ -82,6 +82,18 @@ words! {
     }
 }
 
+words! {
+    /// What became of a stream that broke off after something of it was shown.
+    Rescued {
+        /// Somebody went on behind its text.
+        Continued = "continued",
+        /// Somebody answered from the beginning: nothing that counts had been shown.
+        Restarted = "restarted",
+        /// Nobody did: the client was told.
+        Failed = "failed",
+    }
+}
+
 /// Counters of the whole program.
 #[derive(Debug, Default)]
 pub struct ResilienceCounters {
@@ -90,6 +102,7 @@ pub struct ResilienceCounters {
     hedged: [AtomicU64; Hedged::WORDS.len()],
     coalesced: AtomicU64,
     probed: [AtomicU64; Probed::WORDS.len()],
+    rescued: [AtomicU64; Rescued::WORDS.len()],
 }
 
 impl ResilienceCounters {
@@ -116,6 +129,11 @@ impl ResilienceCounters {
     /// A call of our own ended.
     pub fn probed(&self, what: Probed) {
         add(&self.probed[what as usize]);
+    }
+
+    /// A stream broke off that somebody else could have gone on with.
+    pub fn rescued(&self, what: Rescued) {
+        add(&self.rescued[what as usize]);
     }
 }
 
@@ -170,10 +188,11 @@ impl Series {
         let mut family =
             counters(encoder, names::COALESCED, "Requests that were given another one's answer")?;
         plain(&mut family, &own.coalesced)?;
-        let results: [(_, _, &[&str], &[AtomicU64]); 3] = [
+        let results: [(_, _, &[&str], &[AtomicU64]); 4] = [
             (names::WAITS, "Requests that would wait for a deployment", &Waited::WORDS, &own.waited),
             (names::HEDGES, "Second attempts beside late ones", &Hedged::WORDS, &own.hedged),
             (names::PROBES, "Calls of our own to sick deployments", &Probed::WORDS, &own.probed),
+            (names::RESCUES, "Streams that broke off when they were shown", &Rescued::WORDS, &own.rescued),
         ];
         for (name, help, words, counts) in results {
             let mut family = counters(encoder, name, help)?;

@@ -25,6 +25,7 @@ use crate::pipeline::hedge;
 use crate::pipeline::media::Media;
 use crate::pipeline::plan::Planned;
 use crate::pipeline::translate::Speech;
+use crate::rescue::Continuation;
 use crate::responses::Keeping;
 use crate::settlement::Settlement;
 
@@ -72,6 +73,8 @@ pub(crate) struct Dispatch {
     pub(crate) media: Option<Box<Media>>,
     /// What it takes to keep the answer.
     pub(crate) keeping: Option<Box<Keeping>>,
+    /// What somebody is asked to go on with.
+    pub(crate) continuation: Option<Arc<Continuation>>,
     /// Whoever waits for the same answer.
     pub(super) leader: Option<Leader>,
     pub(super) candidates: Candidates,
@@ -112,6 +115,7 @@ impl Dispatch {
             dropped: Losses::default(),
             media: None,
             keeping: None,
+            continuation: None,
             leader: None,
             candidates: Candidates::new(planned.candidates, planned.chains),
             failures: Vec::new(),

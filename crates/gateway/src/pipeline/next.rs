@@ -97,11 +97,30 @@ impl Dispatch {
         }
     }
 
-    #[expect(dead_code, reason = "called by the rescue of streams that broke off")]
     /// A stream broke off after something of it was shown, and its attempt has ended. Answers whether
     /// [`Dispatch::open`] has somebody to ask for the rest.
     pub(crate) fn next_after_interrupt(&mut self, deployment: &Arc<Deployment>, failure: Failure) -> bool {
         matches!(self.go_on(deployment.clone(), failure), Ok(None))
+    }
+
+    /// Whether somebody could go on with the stream of the present candidate if it broke off.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let present = self.candidates.position;
+        (0..self.candidates.list.len()).any(|position| position != present && self.is_untried(position))
+    }
+
+    /// The present candidate is left for the next one: what it said is no answer to what the client asked.
+    ///
+    /// # Errors
+    /// Nobody comes after it: every attempt is named.
+    pub(crate) fn leave(&mut self) -> Result<(), PublicError> {
+        if self.at_its_end() {
+            return Err(self.exhausted());
+        }
+        let next = self.admitted_from(self.next_position()).or_else(|| self.forced());
+        let Some((position, pass)) = next else { return Err(self.exhausted()) };
+        self.turn_to(position, pass);
+        Ok(())
     }
 
     /// The last attempt has failed: the provider's own words where it is the client who can mend that, else ours.

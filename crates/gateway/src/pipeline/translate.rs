@@ -53,7 +53,8 @@ impl Speech {
         let upstream = deployment.dialect_for(client);
         // Proofs of thoughts that another provider made must not reach this one: they are taken out by
         // the same conversion.
-        let rewritten = upstream != client || may_hold_tag(&dispatch.outgoing.body);
+        let rest = dispatch.continuation.as_ref().is_some_and(|continuation| continuation.goes_on());
+        let rewritten = upstream != client || rest || may_hold_tag(&dispatch.outgoing.body);
         Self { client, upstream, rewritten }
     }
 
@@ -103,7 +104,10 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
     let speech = dispatch.speech;
     let to = known(dispatch, speech.upstream, false)?;
     let document = read(dispatch)?;
-    let request = decode(dispatch, &document)?;
+    let mut request = decode(dispatch, &document)?;
+    if let Some(continuation) = &dispatch.continuation {
+        continuation.adapt(&mut request, deployment, speech.upstream)?;
+    }
     if let Some(previous) = request.previous.as_ref().filter(|_| speech.converted()) {
         let message = format!(
             "`{}` names an answer that {} does not know; send the whole conversation",
@@ -127,8 +131,11 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
     if dispatch.route.fetch_media && !needs.is_empty() {
         return Ok(Step::Fetch(needs));
     }
-    let encoded =
+    let mut encoded =
         to.encode_request(&request, &target).map_err(|error| no_place(&error, &needs, deployment))?;
+    if let Some(continuation) = &dispatch.continuation {
+        encoded.body = continuation.mark(encoded.body, deployment, speech.upstream);
+    }
     let strict = dispatch.route.strict && dispatch.operation == Operation::Chat;
     if let Some(first) = encoded.losses.iter().next().filter(|_| strict) {
         let message = format!(
@@ -217,6 +224,13 @@ pub(crate) fn relay(
     strip_usage: bool,
 ) -> Result<Relay, Failure> {
     let speech = dispatch.speech;
+    if let Some(continuation) = &dispatch.continuation {
+        let from = known(dispatch, speech.upstream, false)?;
+        // Calls without an id must not get that of one which the client has.
+        let attempts = dispatch.settlement.record().map_or(0, |record| record.attempts.len());
+        let id = format!("{}_{attempts}", answer_id(dispatch));
+        return Ok(continuation.relay(dispatch, deployment, (from, &id)));
+    }
     if speech.client == Dialect::OpenAiChat && !speech.converted() {
         let rules = StreamRules { operation: dispatch.operation, strip_usage };
         return Ok(Relay::Observe(StreamObserver::new(rules).expecting(dispatch.choices)));
@@ -237,7 +251,8 @@ pub(crate) fn streams_lines(dialect: Dialect) -> bool {
     codec(dialect).is_some_and(Codec::streams_lines)
 }
 
-fn context(dispatch: &Dispatch, deployment: &Deployment) -> AnswerContext {
+/// What writing the client's answer needs besides what `deployment` says.
+pub(crate) fn context(dispatch: &Dispatch, deployment: &Deployment) -> AnswerContext {
     let unix_us = dispatch.gateway.clock.unix_us(dispatch.gateway.clock.now());
     AnswerContext {
         id: answer_id(dispatch),

@@ -30,6 +30,8 @@ pub(crate) struct Keeping {
     watch: AnswerWatch,
     /// Nothing more is to be done.
     done: bool,
+    /// Several providers made the answer: none of them keeps it.
+    rescued: bool,
 }
 
 /// Who made an answer, and when it came.
@@ -66,7 +68,14 @@ impl Keeping {
             key: 0,
             watch: AnswerWatch::default(),
             done: false,
+            rescued: false,
         }
+    }
+
+    /// Another provider goes on with the answer: whatever the first one keeps of it is not what the client gets.
+    pub(crate) const fn is_rescued(&mut self) {
+        self.done = false;
+        self.rescued = true;
     }
 
     /// Which of a provider's `keys` to use, and that it is used: the pinned one, else the one that `drawn`
@@ -111,7 +120,7 @@ impl Keeping {
     }
 
     fn keep(&mut self, answer: &KeptAnswer, body: impl FnOnce() -> Bytes, made: &Made<'_>) {
-        let held = made.upstream == Dialect::OpenAiResponses && answer.stored;
+        let held = made.upstream == Dialect::OpenAiResponses && answer.stored && !self.rescued;
         let content = if held {
             Content::Upstream { key: self.key }
         } else if self.wanted && self.responses.contents && answer.whole {

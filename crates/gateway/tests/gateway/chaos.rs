@@ -98,8 +98,7 @@ async fn run(row: &Row) -> Verdict {
 }
 
 /// Runs rows, and tells all that is wrong at once.
-async fn hold(mut rows: Vec<Row>) {
-    rows.retain(|row| !row.rescues());
+async fn hold(rows: Vec<Row>) {
     let (mut wrong, count) = (Vec::new(), rows.len());
     for row in rows {
         // In memory every name is known, and TLS is taken as done.
@@ -140,4 +139,19 @@ async fn every_fault_in_anthropics_dialect() {
 #[tokio::test(start_paused = true)]
 async fn scenarios() {
     hold(chaos::scenarios(chaos::SEEDS[0])).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_are_cut_in_chat() {
+    hold(in_dialect(chaos::rescue(chaos::SEEDS[0]), 0)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_are_cut_in_responses() {
+    hold(in_dialect(chaos::rescue(chaos::SEEDS[0]), 1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_are_cut_in_anthropics_dialect() {
+    hold(in_dialect(chaos::rescue(chaos::SEEDS[0]), 2)).await;
 }

@@ -117,25 +117,28 @@ async fn a_route_sets_limits_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_held_is_bounded() {
-    let world = start(TWO);
+    let world = start(&format!("{TWO}{TOLD}"));
     let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
     let noise = Bytes::from(format!(": {}\n\n", "x".repeat(50_000)));
     alpha.script([Answer::sse(std::iter::repeat_n(noise.clone(), 8)).cut_after_parts(8, Cut::Reset)]);
-    let mut stream = world.stream("both").await;
+    let mut stream = world.stream("told").await;
     assert_eq!(stream.header("x-pointsman-provider"), Some("alpha"), "too much was held to try elsewhere");
     let all = stream.rest().await;
     assert!(all.starts_with(": xxx") && all.contains("stream_interrupted"), "{}", all.len());
     assert_eq!(beta.received().len(), 0);
 }
 
+/// A route on which nobody goes on with another one's answer.
+const TOLD: &str = "  told: { first: [alpha/m, beta/m], on_interrupt: error }\n";
+
 /// Two tokens, then `answer`'s fault: the client is told, and nothing looks like an end.
 async fn told(answer: impl FnOnce(Vec<Bytes>) -> Answer) -> (Value, pointsman_core::RequestRecord, Instant) {
-    let world = start(TWO);
+    let world = start(&format!("{TWO}{TOLD}"));
     let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
     let events = chat_events("m", &["a", "b", "c"], None);
     alpha.script([answer(events.clone())]);
     let started = Instant::now();
-    let mut stream = world.stream("both").await;
+    let mut stream = world.stream("told").await;
     let all = stream.rest().await;
     let shown = events[..3].concat_text();
     let rest = all.strip_prefix(&shown).unwrap_or_else(|| panic!("{all}"));
@@ -279,13 +282,13 @@ async fn reasoning_tool_calls_and_refusals_commit() {
         json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]}),
         json!({"refusal": "no"}),
     ] {
-        let world = start(TWO);
+        let world = start(&format!("{TWO}{TOLD}"));
         let alpha = world.upstream("alpha");
         let chunk = json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
         let chunk = Bytes::from(format!("data: {chunk}\n\n"));
         alpha.script([Answer::sse([role(), chunk.clone()]).cut_after_parts(2, Cut::Hang)]);
         let started = Instant::now();
-        let mut stream = world.stream("both").await;
+        let mut stream = world.stream("told").await;
         assert_elapsed(started, secs(0));
         let mut shown = stream.next().await.unwrap().to_vec();
         while shown.len() < role().len() + chunk.len() {

@@ -31,6 +31,7 @@ mod pool;
 mod realtime;
 mod recorder;
 mod reload;
+mod rescue;
 mod resilience;
 mod simulated;
 mod stream;

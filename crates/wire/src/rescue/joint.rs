@@ -113,6 +113,11 @@ impl Joint {
         matches!(self.stage, Stage::Joined)
     }
 
+    /// Pieces that are held, whole or in part.
+    pub(super) const fn held(&self) -> u64 {
+        self.ends.len() as u64
+    }
+
     /// What was left out so far.
     #[must_use]
     pub const fn dropped(&self) -> Dropped {

@@ -84,6 +84,12 @@ impl Rejoin {
         self.graft.usage(&self.seen.observed)
     }
 
+    /// By how many pieces of text the client got fewer than were shown of this provider's.
+    #[must_use]
+    pub fn merged(&self) -> i64 {
+        self.graft.merged()
+    }
+
     /// What was left out because it was said twice.
     #[must_use]
     pub const fn dropped(&self) -> Dropped {

@@ -48,6 +48,8 @@ pub(super) struct Graft {
     expected: VecDeque<Call>,
     called: bool,
     before: Before,
+    /// Pieces of text that came, less those that were told.
+    pieces: i64,
     told: bool,
     fault: Option<&'static str>,
 }
@@ -92,6 +94,7 @@ impl Graft {
             expected: said.calls().iter().cloned().collect(),
             called: !said.calls().is_empty(),
             before: plan.before,
+            pieces: 0,
             told: false,
             fault: None,
         }
@@ -107,6 +110,14 @@ impl Graft {
             Some(joint) => joint.dropped(),
             None => Dropped { chars: 0, pieces: 0 },
         }
+    }
+
+    /// By how many pieces of text the client got fewer than were shown of the provider's own: some are told as
+    /// one, and some in two.
+    pub(super) fn merged(&self) -> i64 {
+        let held = self.joint.as_ref().map_or(0, Joint::held);
+        let gone = self.dropped().pieces + held + u64::from(self.halves.waiting().is_some());
+        self.pieces.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX))
     }
 
     /// Tokens of the whole answer.
@@ -225,6 +236,7 @@ impl Graft {
 
     fn text(&mut self, text: &Text<'_>, emit: &mut Sink<'_>) {
         let mut text = text.borrowed();
+        self.pieces += i64::from(!text.is_empty());
         // A provider that goes on unit by unit says the second half alone.
         let low = leading_low(&text).filter(|_| self.half.is_some() && self.halves.waiting().is_none());
         if let (Some(length), Text::Escaped(raw)) = (low, &text) {
@@ -234,6 +246,7 @@ impl Graft {
                 joint.give_up();
             }
             let block = self.text_block(emit);
+            self.pieces -= 1;
             emit(Event::Delta { block, text: Text::Escaped(low) });
             text = Text::Escaped(rest);
         }
@@ -245,6 +258,7 @@ impl Graft {
         let literal = self.joint.as_ref().is_none_or(Joint::is_joined) && !between;
         if literal && self.schema.is_none() && self.stops.are_over() {
             let block = self.text_block(emit);
+            self.pieces -= 1;
             emit(Event::Delta { block, text });
             return;
         }
@@ -270,10 +284,12 @@ impl Graft {
             whole.push_str(text);
         }
         if let Some((low, rest)) = self.half.take().and_then(|high| second_half(high, text)) {
+            self.pieces -= 1;
             emit(Event::Delta { block, text: Text::Escaped(&low) });
             text = rest;
         }
         if !text.is_empty() {
+            self.pieces -= 1;
             emit(Event::Delta { block, text: Text::from(text) });
         }
     }

@@ -20,8 +20,12 @@ pub struct Before {
 /// not the client's.
 pub(super) fn as_one(before: &Before, observed: &Observed, dropped: Dropped, hidden: bool) -> Usage {
     let deltas = observed.content_deltas;
-    let own =
-        observed.usage.unwrap_or(Usage { output: deltas, source: UsageSource::Counted, ..Usage::default() });
+    let counted = Usage { output: deltas, source: UsageSource::Counted, ..Usage::default() };
+    let own = match observed.usage {
+        // What is said at the beginning does not count what comes.
+        Some(said) if !observed.complete() => Usage { output: said.output.max(deltas), ..said },
+        said => said.unwrap_or(counted),
+    };
     let thought = if hidden { own.reasoning } else { 0 };
     // Its tokens by the share of pieces of which something is left.
     let wrote = own.output.saturating_sub(thought);
@@ -55,7 +59,7 @@ mod tests {
     use super::*;
 
     fn observed(usage: Option<Usage>, deltas: u64) -> Observed {
-        Observed { usage, content_deltas: deltas, ..Observed::default() }
+        Observed { usage, content_deltas: deltas, finished: true, ..Observed::default() }
     }
 
     fn reported(input: u64, output: u64) -> Option<Usage> {
@@ -73,6 +77,13 @@ mod tests {
         let before = Before { prompt: reported(90, 1), ..before };
         let usage = as_one(&before, &observed(None, 20), Dropped::default(), true);
         assert_eq!((usage.input, usage.output), (90, 50));
+    }
+
+    #[test]
+    fn what_is_said_at_the_beginning_is_not_all() {
+        let before = Before { prompt: None, output: 30, added: 30 };
+        let cut = Observed { finished: false, ..observed(reported(130, 1), 20) };
+        assert_eq!(as_one(&before, &cut, Dropped::default(), true).output, 50);
     }
 
     #[test]
