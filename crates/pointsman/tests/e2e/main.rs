@@ -11,5 +11,6 @@ mod crash;
 mod engine;
 mod faults;
 mod realtime;
+mod rescue;
 mod sdk;
 mod support;

@@ -25,6 +25,11 @@ pub(crate) struct Engine {
 impl Engine {
     /// An engine for chat and completions, four requests at a time.
     pub(crate) fn chat() -> Self {
+        Self::chat_for(4, 2048)
+    }
+
+    /// The same for so many requests at a time, each of as many tokens as `context`.
+    pub(crate) fn chat_for(requests: usize, context: usize) -> Self {
         let template = repository().join("tests/engine/chatml-tools.jinja");
         let template = template.to_str().unwrap();
         Self::start(&[
@@ -35,9 +40,9 @@ impl Engine {
             template,
             "--slots",
             "--parallel",
-            "4",
+            &requests.to_string(),
             "--ctx-size",
-            "8192",
+            &(requests * context).to_string(),
         ])
     }
 
