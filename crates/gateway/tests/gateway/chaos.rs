@@ -137,6 +137,13 @@ async fn every_fault_in_anthropics_dialect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cut_answers_are_gone_on_with() {
+    for seed in chaos::SEEDS {
+        hold(chaos::rescue(seed)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn scenarios() {
     hold(chaos::scenarios(chaos::SEEDS[0])).await;
 }

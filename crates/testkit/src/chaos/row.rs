@@ -163,13 +163,6 @@ impl Row {
         format!("r{number:03}")
     }
 
-    /// Whether a stream that is cut in its text is to be made whole, which the gateway does not do yet.
-    #[must_use]
-    pub fn rescues(&self) -> bool {
-        let ways = ["continued", "in_text", "odd_events"];
-        self.expect.attempts.iter().flatten().any(|what| ways.iter().any(|way| what.contains(way)))
-    }
-
     /// What is asked of the route.
     #[must_use]
     pub fn question(&self, number: usize) -> Question {

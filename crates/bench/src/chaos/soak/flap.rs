@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pointsman_core::Rng;
-use pointsman_testkit::faults::{Effect, FAULTS, Fault, Injector, What, Words};
+use pointsman_testkit::faults::{FAULTS, Fault, Injector, What, Words};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -55,13 +55,12 @@ pub(super) struct Flap {
     task: JoinHandle<Vec<Dead>>,
 }
 
-/// Faults that the soak goes through: not yet those for which a stream in mid-text must be made whole. A request that is wrong is nobody's fault but its client's, and who says
+/// Faults that the soak goes through. A request that is wrong is nobody's fault but its client's, and who says
 /// that he can be asked again in an hour is not asked before.
 pub(super) fn soaked() -> impl Iterator<Item = &'static Fault> {
     FAULTS.iter().filter(|fault| {
-        let not_yet = fault.effect == Effect::Rescue;
         let told = matches!(fault.what, What::Status { words: Words::BadRequest, .. });
-        !not_yet && !told && fault.name != "rate_limit_late"
+        !told && fault.name != "rate_limit_late"
     })
 }
 
