@@ -1,6 +1,6 @@
 //! What held over a soak.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ pub(super) fn judge(mut seen: Seen, options: &Options) -> io::Result<Vec<Line>> 
     let well = std::mem::take(&mut seen.closed.logs[1]);
     for (number, dead) in phases.iter().enumerate() {
         let name = |what: &str| format!("{what}, phase {}", number + 1);
-        lines.push(added(&name("latency while open"), &seen, dead)?);
+        lines.push(added(&name("latency while open"), &seen, &sick, dead)?);
         lines.push(probes(&name("one probe at a time"), &sick, dead));
         lines.push(back(&name("traffic comes back"), &sick, &well, dead));
     }
@@ -180,11 +180,14 @@ fn memory(seen: &Seen) -> Line {
     line("memory is flat", [None, None, None, wrong], format!("{early:.1} MiB, later {late:.1} MiB"))
 }
 
-/// The 99th percentile to the first byte, with the sick provider's breaker open and without that provider.
-fn added(name: &str, seen: &Seen, dead: &Dead) -> io::Result<Line> {
+/// The 99th percentile to the first byte, with the sick provider's breaker open and without that provider. Probes
+/// are made when it no longer is.
+fn added(name: &str, seen: &Seen, sick: &[Attempt], dead: &Dead) -> io::Result<Line> {
     let mut times = [(); 2].map(|()| Histogram::<u64>::new_with_max(MAX_US, 3));
     let within = dead.from + OPEN_AFTER..dead.to;
-    for asked in seen.results.iter().filter(|asked| within.contains(&asked.started)) {
+    let probes: HashSet<u64> = sick.iter().map(|attempt| attempt.seed).collect();
+    let open = |asked: &&Asked| within.contains(&asked.started) && !probes.contains(&asked.seed);
+    for asked in seen.results.iter().filter(open) {
         if let Ok(histogram) = &mut times[usize::from(asked.soaked)] {
             histogram.saturating_record(asked.first_byte.as_micros() as u64);
         }
