@@ -117,6 +117,13 @@ async fn hold(rows: Vec<Row>) {
     assert!(wrong.is_empty(), "{} findings in {count} rows:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The rows of cut streams in a dialect, for both fixed seeds: where they are cut depends on it.
+async fn hold_cut(dialect: usize) {
+    for seed in chaos::SEEDS {
+        hold(in_dialect(chaos::rescue(seed), dialect)).await;
+    }
+}
+
 fn in_dialect(rows: Vec<Row>, number: usize) -> Vec<Row> {
     rows.into_iter().filter(|row| row.question.dialect == chaos::DIALECTS[number]).collect()
 }
@@ -137,28 +144,21 @@ async fn every_fault_in_anthropics_dialect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cut_answers_are_gone_on_with() {
-    for seed in chaos::SEEDS {
-        hold(chaos::rescue(seed)).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn scenarios() {
     hold(chaos::scenarios(chaos::SEEDS[0])).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn streams_that_are_cut_in_chat() {
-    hold(in_dialect(chaos::rescue(chaos::SEEDS[0]), 0)).await;
+    hold_cut(0).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn streams_that_are_cut_in_responses() {
-    hold(in_dialect(chaos::rescue(chaos::SEEDS[0]), 1)).await;
+    hold_cut(1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn streams_that_are_cut_in_anthropics_dialect() {
-    hold(in_dialect(chaos::rescue(chaos::SEEDS[0]), 2)).await;
+    hold_cut(2).await;
 }
