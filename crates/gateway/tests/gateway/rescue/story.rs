@@ -67,8 +67,8 @@ pub(super) fn ask(client: Dialect, model: &str, more: Value) -> Request<Full<Byt
         ),
     };
     body["stream"] = json!(true);
-    if let Some(more) = more.as_object() {
-        body.as_object_mut().unwrap().extend(more.clone());
+    if let Value::Object(more) = more {
+        body.as_object_mut().unwrap().extend(more);
     }
     post(path, body.to_string())
 }
