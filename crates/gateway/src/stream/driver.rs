@@ -14,6 +14,7 @@ use pointsman_core::record::Joint;
 use pointsman_core::{ErrorCode, Outcome, Phase, PublicError, Usage, UsageSource};
 use pointsman_transport::ExchangeError;
 use pointsman_wire::openai::error::TriedCandidate;
+use pointsman_wire::rescue::Rejoin;
 use tokio::time::{Instant, Sleep};
 
 use super::{StreamStart, error_inside, misunderstood};
@@ -417,9 +418,9 @@ impl Inner {
         let own = self.usage();
         self.streaming = false;
         let rejoin = self.start.relay.rejoin();
-        self.told = rejoin.map_or(own, |rejoin| rejoin.usage());
+        self.told = rejoin.map_or(own, Rejoin::usage);
         let dropped = rejoin.map_or(0, |rejoin| rejoin.dropped().chars);
-        self.before.merged += rejoin.map_or(0, |rejoin| rejoin.merged());
+        self.before.merged += rejoin.map_or(0, Rejoin::merged);
         let joint = self.joint.take().map(|joint| Joint { dropped_chars: dropped, ..joint });
         let now = self.dispatch.gateway.clock.now();
         let settlement = &mut self.dispatch.settlement;
