@@ -19,7 +19,12 @@ const TOKENS: u64 = 64;
 const CONTEXT: usize = 384;
 
 /// A stream of the route, up to its end; the semaphore learns of its first text.
-async fn tell(gateway: Arc<Gateway>, route: &'static str, number: usize, begun: Arc<Semaphore>) -> (String, Events) {
+async fn tell(
+    gateway: Arc<Gateway>,
+    route: &'static str,
+    number: usize,
+    begun: Arc<Semaphore>,
+) -> (String, Events) {
     let request = json!({
         "model": route, "stream": true, "max_tokens": TOKENS, "ignore_eos": true, "temperature": 0,
         "stream_options": {"include_usage": true},
@@ -34,8 +39,7 @@ async fn tell(gateway: Arc<Gateway>, route: &'static str, number: usize, begun: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_killed_under_many_streams_costs_none_of_them() {
-    let (mut first, second) =
-        (Engine::chat_for(2 * STREAMS, CONTEXT), Engine::chat_for(STREAMS, CONTEXT));
+    let (mut first, second) = (Engine::chat_for(2 * STREAMS, CONTEXT), Engine::chat_for(STREAMS, CONTEXT));
     let candidates = format!("first: [first/{CHAT_MODEL}, second/{CHAT_MODEL}]");
     let gateway = Arc::new(Gateway::start(&format!(
         "providers:\n{}{}    prefill: message\nroutes:\n  safe: {{ {candidates} }}\n  \
