@@ -63,7 +63,7 @@ impl Translator {
         if self.closed {
             return Ok(());
         }
-        let mut writer = Writer::with_capacity(chunk.len() + 64);
+        let mut writer = Writer::for_lines(chunk.len() + 64);
         let result = self.take(chunk, &mut writer);
         self.closed |= result.is_err();
         push(writer, out);
@@ -99,7 +99,7 @@ impl Translator {
             return Ok(());
         }
         self.closed = true;
-        let mut writer = Writer::default();
+        let mut writer = Writer::for_lines(0);
         let (seen, encoder, lost) = (&mut self.seen, &mut self.encoder, &mut self.lost);
         let mut sink = |event: Event<'_>| pass(event, seen, encoder, lost, &mut writer);
         let mut result = Ok(());
@@ -117,7 +117,7 @@ impl Translator {
 
     /// Writes the end of an answer that is whole although its provider did not end it.
     pub fn conclude(&mut self, out: &mut Vec<Bytes>) {
-        let mut writer = Writer::default();
+        let mut writer = Writer::for_lines(0);
         let (seen, encoder, lost) = (&mut self.seen, &mut self.encoder, &mut self.lost);
         pass(Event::End, seen, encoder, lost, &mut writer);
         push(writer, out);

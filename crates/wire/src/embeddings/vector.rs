@@ -74,5 +74,7 @@ impl<'a> Vector<'a> {
 /// The numbers of a JSON array that holds nothing else.
 fn numbers(raw: &str) -> impl Iterator<Item = f32> {
     let inner = raw.trim_matches(|c: char| c == '[' || c == ']' || c.is_ascii_whitespace());
-    inner.split(',').filter_map(|number| number.trim_ascii().parse().ok())
+    // What is beyond an `f32` is as far as one reaches.
+    let read = |number: &str| Some(number.trim_ascii().parse::<f32>().ok()?.clamp(f32::MIN, f32::MAX));
+    inner.split(',').filter_map(read)
 }

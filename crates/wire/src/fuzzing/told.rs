@@ -13,6 +13,8 @@ pub(super) struct Told {
     pub(super) text: String,
     /// Names and arguments of calls, in alphabetical order: calls that are made at once have none.
     pub(super) calls: Vec<(String, String)>,
+    /// The calls' ids, in their own order.
+    ids: Vec<String>,
     /// There are other choices than the one that has number 0.
     pub(super) further: bool,
     /// Texts were told at the same time: some clients have but one place for all.
@@ -26,7 +28,10 @@ impl Told {
         for block in answer.choices.first().into_iter().flat_map(|choice| &choice.blocks) {
             match &block.content {
                 Content::Text { text, .. } | Content::Refusal(text) => told.text.push_str(&text.value()),
-                Content::ToolCall(call) => told.call(&call.name.value(), &call.arguments),
+                Content::ToolCall(call) => {
+                    told.ids.push(call.id.value().into_owned());
+                    told.call(&call.name.value(), &call.arguments);
+                }
                 _ => {}
             }
         }
@@ -48,9 +53,10 @@ impl Told {
         self.text.is_empty() && self.calls.is_empty()
     }
 
-    /// Whether a call has no name: some dialects take that for none.
-    pub(super) fn is_nameless(&self) -> bool {
-        self.calls.iter().any(|(name, _)| name.is_empty())
+    /// Whether a call has no name, or two have one id: some dialects take that for no call, or for one.
+    pub(super) fn is_strange(&self) -> bool {
+        let twins = |(at, id): (usize, &String)| self.ids.iter().skip(at + 1).any(|other| other == id);
+        self.calls.iter().any(|(name, _)| name.is_empty()) || self.ids.iter().enumerate().any(twins)
     }
 
     /// Whether the texts are the same, in the same order if that is known.
@@ -109,6 +115,7 @@ struct Rules {
     over: bool,
     ended: bool,
     blocks: Vec<Block>,
+    ids: Vec<String>,
     finished: Vec<u64>,
 }
 
@@ -175,7 +182,10 @@ impl Rules {
         assert!(!self.finished.contains(&choice), "a block behind the end of its choice");
         let kind = match head {
             Head::Text | Head::Refusal => Kind::Text,
-            Head::ToolCall { name, custom, .. } => {
+            Head::ToolCall { id, name, custom, .. } => {
+                if choice == 0 {
+                    self.ids.push(id.value().into_owned());
+                }
                 Kind::Call { name: name.value().into_owned(), custom: *custom }
             }
             _ => Kind::Other,
@@ -193,7 +203,7 @@ impl Rules {
     }
 
     fn told(self) -> (Told, bool) {
-        let mut told = Told::default();
+        let mut told = Told { ids: self.ids, ..Told::default() };
         for Block { choice, kind, said, mixed, .. } in self.blocks {
             told.further |= choice > 0;
             match kind {

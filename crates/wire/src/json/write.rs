@@ -9,19 +9,27 @@ use super::string::next_special;
 #[derive(Debug, Default)]
 pub struct Writer {
     out: Vec<u8>,
+    /// No line may end in the middle of what is written.
+    one_line: bool,
 }
 
 impl Writer {
     /// A writer with room for `bytes`.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { out: Vec::with_capacity(bytes) }
+        Self { out: Vec::with_capacity(bytes), one_line: false }
+    }
+
+    /// The same for a stream, whose frames are lines: JSON that is written as it stands is put on one line.
+    #[must_use]
+    pub fn for_lines(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), one_line: true }
     }
 
     /// Goes on at the end of `out`, which must not end in the middle of a JSON value.
     #[must_use]
     pub const fn onto(out: Vec<u8>) -> Self {
-        Self { out }
+        Self { out, one_line: false }
     }
 
     /// What was written.
@@ -106,7 +114,13 @@ impl Writer {
     /// A JSON value as it stands. The caller vouches for it.
     pub fn raw(&mut self, json: &str) -> &mut Self {
         self.comma();
+        let from = self.out.len();
         self.out.extend_from_slice(json.as_bytes());
+        if self.one_line && memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_some() {
+            // Inside of strings they are escaped: these are white space.
+            let written = self.out.iter_mut().skip(from);
+            written.filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        }
         self
     }
 
@@ -214,6 +228,19 @@ mod tests {
             w.string("{").string("[").string(":").string("").text(&Text::Escaped("a ")).count(1);
         });
         assert_eq!(String::from_utf8(writer.finish()).unwrap(), r#"["{","[",":","","a ",1]"#);
+    }
+
+    #[test]
+    fn json_of_several_lines_is_put_on_one() {
+        let json = "{\r\n  \"a\": \"x\\n\",\n  \"b\": [\n]\n}";
+        for (mut writer, lines) in [(Writer::default(), 5), (Writer::for_lines(0), 1)] {
+            writer.frame(b"data: ").raw(json);
+            let text = String::from_utf8(writer.finish()).unwrap();
+            assert_eq!(text.lines().count(), lines, "{text}");
+            let value: serde_json::Value =
+                serde_json::from_str(text.strip_prefix("data: ").unwrap()).unwrap();
+            assert_eq!(value, serde_json::json!({ "a": "x\n", "b": [] }));
+        }
     }
 
     proptest! {

@@ -226,7 +226,7 @@ impl<'a> Request<'a> {
 
     /// Joins calls and results. A call without an id is given one (`call_` and its number in the
     /// conversation); a result without an id is that of the earliest unanswered call of its name, or has
-    /// its name for an id; a result without a name has that of its call. A decoder calls this last.
+    /// its name (or a number) for an id; a result without a name has that of its call. A decoder calls this last.
     pub fn link(&mut self) {
         let mut calls: VecDeque<(Text<'a>, Text<'a>)> = VecDeque::new();
         let mut count = 0u32;
@@ -247,8 +247,9 @@ impl<'a> Request<'a> {
                     };
                     let Some((id, name)) = found.and_then(|at| calls.remove(at)) else {
                         result.own_name = result.name.is_some();
-                        if let Some(name) = result.name.as_ref().filter(|_| result.id.is_empty()) {
-                            result.id = Text::from(name.value().into_owned());
+                        if result.id.is_empty() {
+                            let name = result.name.as_ref().map(|name| name.value().into_owned());
+                            result.id = Text::from(name.unwrap_or_else(|| format!("call_{count}")));
                         }
                         continue;
                     };
@@ -337,6 +338,7 @@ mod tests {
             result("b", Some("lone")),
             result("a", Some("other")),
             result("c", None),
+            result("", None),
         ];
         request.messages.push(Message::new(Role::User, Path::Root, blocks));
         request.link();
@@ -356,6 +358,7 @@ mod tests {
                 ("b".to_owned(), None, text("lone")),
                 ("a".to_owned(), None, text("other")),
                 ("c".to_owned(), None, None),
+                ("call_1".to_owned(), None, None),
             ]
         );
     }

@@ -177,6 +177,7 @@ enum Kind {
     Call {
         id: String,
         name: String,
+        custom: bool,
         arguments: String,
     },
     /// Of another choice than the first, or of a kind that cannot be told.
@@ -235,9 +236,10 @@ impl StreamEncoder {
             }
             Head::Text | Head::Refusal => Kind::Text,
             Head::Reasoning { .. } => Kind::Thoughts,
-            Head::ToolCall { id, name, .. } => Kind::Call {
+            Head::ToolCall { id, item: _, name, custom } => Kind::Call {
                 id: id.into_value().into_owned(),
                 name: name.into_value().into_owned(),
+                custom,
                 arguments: String::new(),
             },
             Head::Media(_) => {
@@ -273,12 +275,13 @@ impl StreamEncoder {
 
     fn close(&mut self, block: BlockId, out: &mut Writer) {
         let Some(at) = self.blocks.iter().position(|(open, _)| *open == block) else { return };
-        let (_, Kind::Call { id, name, arguments }) = self.blocks.remove(at) else { return };
+        let (_, Kind::Call { id, name, custom, arguments }) = self.blocks.remove(at) else { return };
+        let arguments = Text::from(arguments);
         let call = ToolCall {
             id: Text::from(id),
             item: None,
             name: Text::from(name),
-            arguments: Arguments::Quoted(Text::from(arguments)),
+            arguments: if custom { Arguments::Free(arguments) } else { Arguments::Quoted(arguments) },
             seal: None,
         };
         let mut losses = Losses::default();
@@ -323,7 +326,7 @@ impl StreamEncoder {
 pub(super) fn write_line(out: &mut Writer, members: impl FnOnce(&mut Writer)) {
     const ENDS: [(&str, &[u8]); 3] =
         [("\u{2028}", br"\u2028"), ("\u{2029}", br"\u2029"), ("\u{85}", br"\u0085")];
-    let mut line = Writer::with_capacity(256);
+    let mut line = Writer::for_lines(256);
     line.object(members);
     let mut line = line.finish();
     for (end, escape) in ENDS {

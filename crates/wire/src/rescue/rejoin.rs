@@ -104,7 +104,7 @@ impl Rejoin {
         if self.closed {
             return Ok(());
         }
-        let mut writer = Writer::with_capacity(chunk.len() + 64);
+        let mut writer = Writer::for_lines(chunk.len() + 64);
         let result = self.take(chunk, &mut writer);
         self.closed |= result.is_err();
         push(writer, out);
@@ -147,7 +147,7 @@ impl Rejoin {
             return Ok(());
         }
         self.closed = true;
-        let mut writer = Writer::default();
+        let mut writer = Writer::for_lines(0);
         let mut result = Ok(());
         if let Some(piece) = self.frames.finish() {
             result = self.frame(&[], &piece, &mut writer);
@@ -168,7 +168,7 @@ impl Rejoin {
 
     /// Writes the end of an answer that is whole although its provider did not end it.
     pub fn conclude(&mut self, out: &mut Vec<Bytes>) {
-        let mut writer = Writer::default();
+        let mut writer = Writer::for_lines(0);
         let (seen, graft, encoder, lost) =
             (&mut self.seen, &mut self.graft, &mut self.encoder, &mut self.lost);
         pass(Event::End, (seen, graft, lost), encoder, &mut writer);

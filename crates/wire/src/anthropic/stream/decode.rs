@@ -77,6 +77,11 @@ impl StreamDecoder {
         let kind = root.get("type").and_then(Node::text);
         let kind = kind.ok_or_else(|| DecodeError::wrong("type", "a string"))?;
         match &*kind.value() {
+            // Whatever comes behind the end of the answer is none of it.
+            late if self.finished && late.starts_with("content_block_") => {
+                sink(Event::Lost(Text::from(late)));
+                Ok(())
+            }
             "content_block_delta" => self.delta(root, sink),
             "content_block_start" => self.start_block(root, sink),
             "content_block_stop" => self.stop_block(root, sink),

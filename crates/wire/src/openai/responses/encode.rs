@@ -96,7 +96,9 @@ impl Encoder<'_> {
             rest,
         } = request;
         w.key("model").string(self.target.model);
-        self.conversation(w, messages);
+        // A prompt or an answer that the provider keeps may be all that there is.
+        let held = previous.is_some() || rest.iter().any(|own| own.name == "prompt");
+        self.conversation(w, messages, held);
         self.held(w, previous.as_ref());
         self.tools(w, tools);
         self.tool_choice(w, tool_choice.as_ref(), parallel_tool_calls.as_ref(), tools);

@@ -66,8 +66,8 @@ pub(super) fn is_own_item(raw: &str) -> bool {
     let kind = document.root().get("type").and_then(Node::text);
     kind.is_some_and(|kind| {
         let kind = kind.value();
-        kind.ends_with("_call")
-            || kind.ends_with("_call_output")
+        let known = kind.starts_with("function_call") || kind.starts_with("custom_tool_call");
+        !known && (kind.ends_with("_call") || kind.ends_with("_call_output"))
             || matches!(
                 &*kind,
                 "mcp_list_tools"

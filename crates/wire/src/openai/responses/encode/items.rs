@@ -18,7 +18,7 @@ const MAX_CALL_ID: usize = 64;
 
 impl Encoder<'_> {
     /// `instructions` and `input`.
-    pub(super) fn conversation(&mut self, w: &mut Writer, messages: &[Message<'_>]) {
+    pub(super) fn conversation(&mut self, w: &mut Writer, messages: &[Message<'_>], held: bool) {
         let mut left = messages;
         if let [first, after @ ..] = messages
             && let Some(text) = self.instructions(first, after)
@@ -28,8 +28,7 @@ impl Encoder<'_> {
             });
             left = after;
         }
-        if left.is_empty() && self.own {
-            // The provider holds what came before.
+        if left.is_empty() && self.own && held {
             return;
         }
         w.key("input");

@@ -255,6 +255,9 @@ impl StreamDecoder {
     ) -> Result<(), DecodeError> {
         let text = string(root, "delta")?;
         let Some(part) = self.part(root, head, sink)? else { return Ok(()) };
+        if !part.open {
+            return Err(DecodeError::wrong("content_index", "the number of an open part"));
+        }
         part.said |= !text.is_empty();
         say(part.block, text, sink);
         part.weighed |= tell_logprobs(root.get("logprobs"), sink);
@@ -270,7 +273,8 @@ impl StreamDecoder {
     ) -> Result<(), DecodeError> {
         let text = string(root, name)?;
         let Some(part) = self.part(root, head, sink)? else { return Ok(()) };
-        if !std::mem::replace(&mut part.said, true) {
+        // Whatever a part that is closed had was told when it was.
+        if part.open && !std::mem::replace(&mut part.said, true) {
             say(part.block, text, sink);
             part.weighed |= tell_logprobs(root.get("logprobs"), sink);
         }
@@ -281,8 +285,12 @@ impl StreamDecoder {
         let annotation = root.get("annotation");
         let annotation = annotation.ok_or_else(|| DecodeError::Missing { field: "annotation".into() })?;
         let Some(part) = self.part(root, Head::Text, sink)? else { return Ok(()) };
-        part.cited += 1;
-        sink(Event::Cite { block: part.block, citation: read_citation(annotation) });
+        if part.open {
+            part.cited += 1;
+            sink(Event::Cite { block: part.block, citation: read_citation(annotation) });
+        } else {
+            self.lose("response.output_text.annotation.added", sink);
+        }
         Ok(())
     }
 
