@@ -39,23 +39,26 @@ impl Responses {
 
     /// One of the owner's answers.
     async fn get(&self, owner: &str, id: &str, now: u64) -> Result<Option<KeptResponse>, PublicError> {
-        let (owner, id) = (owner.to_owned(), id.to_owned());
-        self.blocking((owner.clone(), id.clone()), move |store| store.get(&owner, &id, now)).await
+        let name = (owner.to_owned(), id.to_owned());
+        self.blocking(&[name.clone()], move |store| store.get(&name.0, &name.1, now)).await
     }
 
     /// Forgets one; whether there was one.
     async fn forget(&self, owner: &str, id: &str) -> Result<bool, PublicError> {
-        let (owner, id) = (owner.to_owned(), id.to_owned());
-        self.blocking((owner.clone(), id.clone()), move |store| store.forget(&owner, &id)).await
+        let name = (owner.to_owned(), id.to_owned());
+        self.blocking(&[name.clone()], move |store| store.forget(&name.0, &name.1)).await
     }
 
-    /// Asks the store, on a thread that may block, once the answer of this name is there if it ever will be.
+    /// Asks the store, on a thread that may block, once the answers of these names are there if they ever
+    /// will be.
     async fn blocking<T: Send + 'static>(
         &self,
-        name: Name,
+        names: &[Name],
         ask: impl FnOnce(&dyn ResponseStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, PublicError> {
-        self.writer.settled(&name).await;
+        for name in names {
+            self.writer.settled(name).await;
+        }
         let store = self.store.clone();
         let error = match tokio::task::spawn_blocking(move || ask(&*store)).await {
             Ok(Ok(answer)) => return Ok(answer),

@@ -70,7 +70,9 @@ async fn find(
     asked: KeptRequest,
     (now, max_body): (u64, usize),
 ) -> Result<Found, PublicError> {
-    let name = (owner.clone(), asked.previous.clone().unwrap_or_default());
+    let made: BTreeSet<String> = asked.references.iter().filter_map(|id| made_by(id)).collect();
+    let made: Vec<String> = made.into_iter().take(MAX_LOOKED_UP).collect();
+    let names: Vec<_> = asked.previous.iter().chain(&made).map(|id| (owner.clone(), id.clone())).collect();
     let room = max_body.saturating_sub(body.len()) as u64;
     let search = move |store: &dyn ResponseStore| {
         let earlier = match &asked.previous {
@@ -89,7 +91,7 @@ async fn find(
                 },
             },
         };
-        let named = named(store, &owner, &asked.references, now)?;
+        let named = named(store, &owner, &made, now)?;
         Ok(match resumed(&body, &contents(&earlier), &contents(&named)) {
             Ok(body) => Found::Here(body),
             Err(error @ ResumeError::Missing(_)) => Found::NoItem(error.to_string()),
@@ -98,19 +100,18 @@ async fn find(
             }
         })
     };
-    responses.blocking(name, search).await
+    responses.blocking(&names, search).await
 }
 
-/// The answers that items were made for which a request only names.
+/// The answers of these ids that there are.
 fn named(
     store: &dyn ResponseStore,
     owner: &str,
-    references: &[String],
+    ids: &[String],
     now: u64,
 ) -> Result<Vec<KeptResponse>, StoreError> {
-    let ids: BTreeSet<String> = references.iter().filter_map(|id| made_by(id)).collect();
     let mut found = Vec::new();
-    for id in ids.iter().take(MAX_LOOKED_UP) {
+    for id in ids {
         found.extend(store.get(owner, id, now)?);
     }
     Ok(found)

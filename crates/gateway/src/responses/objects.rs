@@ -156,10 +156,11 @@ async fn items(
 ) -> Result<Bytes, PublicError> {
     let parameters = parameters(head.uri.query());
     let query = ItemQuery::read(parameters.iter().map(|(name, value)| (&**name, &**value)))?;
-    let (owner, id) = (kept.owner.clone(), kept.id.clone());
-    let name = (owner.clone(), id.clone());
-    let chain = responses.blocking(name, move |store| store.chain(&owner, &id, now, MAX_LISTED_BYTES));
-    let chain = match chain.await? {
+    let name = (kept.owner.clone(), kept.id.clone());
+    let names = [name.clone()];
+    let chain =
+        responses.blocking(&names, move |store| store.chain(&name.0, &name.1, now, MAX_LISTED_BYTES)).await?;
+    let chain = match chain {
         Chain::Whole(chain) => chain,
         Chain::Missing(_) | Chain::TooLong => vec![kept.clone()],
     };
