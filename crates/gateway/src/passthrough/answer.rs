@@ -26,7 +26,7 @@ pub(crate) enum Opened {
 }
 
 /// Turns what was opened into a response.
-pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBody> {
+pub(crate) fn deliver(dispatch: Box<Dispatch>, opened: Opened) -> Response<ResponseBody> {
     match opened {
         Opened::Answered(Answered::Whole(answer)) => whole(dispatch.into_settlement(), *answer),
         Opened::Answered(Answered::Open(answer)) => open(dispatch, *answer),
@@ -72,7 +72,7 @@ fn own(mut settlement: Settlement, body: Bytes) -> Response<ResponseBody> {
     response
 }
 
-fn open(mut dispatch: Dispatch, answer: Open) -> Response<ResponseBody> {
+fn open(mut dispatch: Box<Dispatch>, answer: Open) -> Response<ResponseBody> {
     let settlement = &mut dispatch.settlement;
     let first_token_us = settlement.meter.elapsed_us(settlement.now());
     let status = answer.status;

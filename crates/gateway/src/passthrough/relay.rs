@@ -29,7 +29,7 @@ pub struct Interrupted;
 pub(crate) struct RelayDriver(Option<Box<Inner>>);
 
 struct Inner {
-    dispatch: Dispatch,
+    dispatch: Box<Dispatch>,
     deployment: Arc<Deployment>,
     status: StatusCode,
     body: UpstreamBody,
@@ -45,7 +45,7 @@ struct Inner {
 }
 
 impl RelayDriver {
-    pub(crate) fn new(mut dispatch: Dispatch, answer: Open) -> Self {
+    pub(crate) fn new(mut dispatch: Box<Dispatch>, answer: Open) -> Self {
         let now = dispatch.gateway.clock.now();
         let stall = dispatch.timeouts(&answer.deployment).between_chunks;
         dispatch.settlement.meter.pause(now);

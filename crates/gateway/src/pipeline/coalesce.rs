@@ -81,13 +81,13 @@ impl Drop for Leader {
 
 /// Waits for the answer of a request that is the same, if there is one under way; else `dispatch` comes back, and is
 /// the one that others wait for.
-pub(super) async fn join(mut dispatch: Dispatch) -> Result<Box<Dispatch>, Response<ResponseBody>> {
+pub(super) async fn join(mut dispatch: Box<Dispatch>) -> Result<Box<Dispatch>, Response<ResponseBody>> {
     let key = key(&dispatch);
     loop {
         let mut following = match role(&dispatch.gateway, key) {
             Role::Leader(leader) => {
                 dispatch.leader = Some(leader);
-                return Ok(Box::new(dispatch));
+                return Ok(dispatch);
             }
             Role::Follower(following) => following,
         };
@@ -145,7 +145,7 @@ fn key(dispatch: &Dispatch) -> Key {
 }
 
 /// Another one's answer. This request used nothing, and cost nothing.
-fn share(dispatch: Dispatch, shared: Shared) -> Response<ResponseBody> {
+fn share(dispatch: Box<Dispatch>, shared: Shared) -> Response<ResponseBody> {
     dispatch.gateway.metrics.resilience().coalesced();
     match shared {
         Shared::Answer { deployment, headers, body } => {

@@ -33,7 +33,7 @@ enum Counted {
 }
 
 /// Answers a request to count tokens.
-pub(crate) async fn run(mut dispatch: Dispatch) -> Response<ResponseBody> {
+pub(crate) async fn run(mut dispatch: Box<Dispatch>) -> Response<ResponseBody> {
     match open(&mut dispatch).await {
         Ok((deployment, counted)) => answer(dispatch, &deployment, counted),
         Err(error) => refuse_in(dispatch.asked.dialect, dispatch.into_settlement(), &error),
@@ -139,7 +139,7 @@ fn estimate(dispatch: &Dispatch) -> Result<Counted, Failure> {
     Ok(Counted::Estimated(render_count(dialect, tokens).into()))
 }
 
-fn answer(dispatch: Dispatch, deployment: &Arc<Deployment>, counted: Counted) -> Response<ResponseBody> {
+fn answer(dispatch: Box<Dispatch>, deployment: &Arc<Deployment>, counted: Counted) -> Response<ResponseBody> {
     let (from, body, estimated) = match counted {
         Counted::Asked(headers, body) => (headers, body, false),
         Counted::Estimated(body) => (HeaderMap::new(), body, true),

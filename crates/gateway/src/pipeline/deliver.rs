@@ -19,7 +19,7 @@ use crate::{errors, headers};
 const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// Turns what was opened into a response.
-pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBody> {
+pub(crate) fn deliver(dispatch: Box<Dispatch>, opened: Opened) -> Response<ResponseBody> {
     match opened {
         Opened::Plain(answer) => plain(dispatch, answer),
         Opened::Stream(start) => stream(dispatch, *start),
@@ -29,7 +29,7 @@ pub(crate) fn deliver(dispatch: Dispatch, opened: Opened) -> Response<ResponseBo
     }
 }
 
-fn plain(dispatch: Dispatch, answer: PlainAnswer) -> Response<ResponseBody> {
+fn plain(dispatch: Box<Dispatch>, answer: PlainAnswer) -> Response<ResponseBody> {
     let dropped = dropped(&dispatch.dropped);
     let mut settlement = dispatch.into_settlement();
     let now = settlement.now();
@@ -62,7 +62,7 @@ fn plain(dispatch: Dispatch, answer: PlainAnswer) -> Response<ResponseBody> {
     response
 }
 
-fn stream(dispatch: Dispatch, start: StreamStart) -> Response<ResponseBody> {
+fn stream(dispatch: Box<Dispatch>, start: StreamStart) -> Response<ResponseBody> {
     let mut dispatch = dispatch;
     let now = dispatch.gateway.clock.now();
     let first_token_us = micros(now.saturating_duration_since(dispatch.settlement.meter.started()));

@@ -88,7 +88,7 @@ impl Dispatch {
         settlement: Settlement,
         planned: Planned,
         outgoing: Outgoing,
-    ) -> Self {
+    ) -> Box<Self> {
         let (operation, trace) = settlement
             .record()
             .map_or((Operation::Chat, TraceContext::default()), |record| (record.operation, record.trace));
@@ -97,7 +97,8 @@ impl Dispatch {
             site.budget.deposit(gateway.timeline.at(settlement.meter.started()));
         }
         let asked = Asked::openai(operation);
-        Self {
+        // Boxed here, once: it goes from stage to stage, and into the body of a stream.
+        Box::new(Self {
             gateway,
             settlement,
             speech: Speech::same(asked.dialect),
@@ -119,7 +120,7 @@ impl Dispatch {
             leader: None,
             candidates: Candidates::new(planned.candidates, planned.chains),
             failures: Vec::new(),
-        }
+        })
     }
 
     /// Makes attempts until one has an answer to show, or none is left.
@@ -202,7 +203,7 @@ impl Dispatch {
     }
 
     /// The accounts, when nothing is left to be done.
-    pub(crate) fn into_settlement(self) -> Settlement {
+    pub(crate) fn into_settlement(self: Box<Self>) -> Settlement {
         self.settlement
     }
 }

@@ -13,7 +13,7 @@ use crate::pipeline::attempt::Opened;
 use crate::pipeline::dispatch::Dispatch;
 
 /// Dispatches, whether or not anybody waits for it.
-pub(crate) async fn run(mut dispatch: Dispatch) -> Response<ResponseBody> {
+pub(crate) async fn run(mut dispatch: Box<Dispatch>) -> Response<ResponseBody> {
     let (sender, receiver) = oneshot::channel();
     let leftovers = dispatch.gateway.leftovers.clone();
     let dialect = dispatch.asked.dialect;

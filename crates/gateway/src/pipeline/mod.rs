@@ -59,7 +59,7 @@ pub(crate) async fn run(
     if dispatch.route.coalesce && !dispatch.streamed {
         // Boxed for the same reason as the next one.
         match Box::pin(coalesce::join(dispatch)).await {
-            Ok(own) => dispatch = *own,
+            Ok(own) => dispatch = own,
             Err(shared) => return shared,
         }
     }
@@ -81,7 +81,7 @@ pub(crate) async fn prepare(
     peer: IpAddr,
     asked: Asked,
     request: Request<Incoming>,
-) -> Result<Dispatch, Box<Response<ResponseBody>>> {
+) -> Result<Box<Dispatch>, Box<Response<ResponseBody>>> {
     let (head, body) = request.into_parts();
     let dialect = asked.dialect;
     let admit::Admitted { snapshot, mut settlement } = admit::admit(gateway, peer, asked.operation, &head)
@@ -118,7 +118,7 @@ pub(crate) async fn prepare(
 }
 
 /// The response to what dispatching came to.
-fn answer(dispatch: Dispatch, opened: Result<attempt::Opened, PublicError>) -> Response<ResponseBody> {
+fn answer(dispatch: Box<Dispatch>, opened: Result<attempt::Opened, PublicError>) -> Response<ResponseBody> {
     match opened {
         Ok(opened) => deliver::deliver(dispatch, opened),
         Err(error) => refuse_in(dispatch.asked.dialect, dispatch.into_settlement(), &error),

@@ -78,7 +78,7 @@ pub(crate) async fn run(
 
 /// 101 to the client; the session begins when that has left.
 fn begin(
-    mut dispatch: Dispatch,
+    mut dispatch: Box<Dispatch>,
     switched: Switched,
     bill: Bill,
     limits: Limits,
@@ -123,6 +123,6 @@ fn name_source(out: &mut http::HeaderMap, settlement: &Settlement, switched: &Sw
     headers::insert_request_id(out, record.id);
 }
 
-fn refuse_late(dispatch: Dispatch, error: &PublicError) -> Response<ResponseBody> {
+fn refuse_late(dispatch: Box<Dispatch>, error: &PublicError) -> Response<ResponseBody> {
     refuse(dispatch.into_settlement(), error)
 }

@@ -76,7 +76,7 @@ fn fresh(masks: &mut Rng) -> [u8; 4] {
 
 /// A session between a client and a provider.
 pub(crate) struct Session {
-    dispatch: Dispatch,
+    dispatch: Box<Dispatch>,
     upstream: BoxedIo,
     /// From the client.
     up: Pipe,
@@ -131,7 +131,7 @@ struct Goodbye {
 }
 
 impl Session {
-    pub(crate) fn new(dispatch: Dispatch, upstream: BoxedIo, bill: Bill, masks: Rng, limits: Limits) -> Self {
+    pub(crate) fn new(dispatch: Box<Dispatch>, upstream: BoxedIo, bill: Bill, masks: Rng, limits: Limits) -> Self {
         dispatch.gateway.metrics.realtime_sessions().fetch_add(1, Ordering::Relaxed);
         Self {
             dispatch,

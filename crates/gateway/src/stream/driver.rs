@@ -41,7 +41,7 @@ enum Stage {
 }
 
 struct Inner {
-    dispatch: Dispatch,
+    dispatch: Box<Dispatch>,
     start: StreamStart,
     /// What may be shown, from `next` on. The vector is used again for every chunk.
     out: Vec<Bytes>,
@@ -88,7 +88,7 @@ enum Step {
 }
 
 impl StreamDriver {
-    pub(crate) fn new(dispatch: Dispatch, start: StreamStart) -> Self {
+    pub(crate) fn new(dispatch: Box<Dispatch>, start: StreamStart) -> Self {
         let mut dispatch = dispatch;
         let now = dispatch.gateway.clock.now();
         let stored = dispatch.route.store_bodies.then(Vec::new);
