@@ -22,10 +22,6 @@ pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-pointsman-es
 /// The answer was made for another request that was the same.
 pub(crate) const COALESCED: HeaderName = HeaderName::from_static("x-pointsman-coalesced");
 
-pub(crate) const AGENT: HeaderName = HeaderName::from_static("x-pointsman-agent");
-pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-pointsman-session");
-pub(crate) const TAGS: HeaderName = HeaderName::from_static("x-pointsman-tags");
-
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -70,10 +66,33 @@ pub(crate) fn insert_request_id(headers: &mut HeaderMap, id: RequestId) {
     }
 }
 
-/// A caller's label, if it is text and not too long.
-pub(crate) fn label(headers: &HeaderMap, name: &HeaderName) -> Option<Box<str>> {
-    let text = headers.get(name)?.to_str().ok()?;
-    (!text.is_empty() && text.len() <= MAX_LABEL_BYTES).then(|| text.into())
+/// What a caller calls its request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    pub(crate) agent: Option<Box<str>>,
+    pub(crate) session: Option<Box<str>>,
+    pub(crate) tags: Option<Box<str>>,
+}
+
+impl Labels {
+    /// Those that are text and not too long, each the first of its name. Most requests have none: a look at each
+    /// of their few headers is cheaper than look-ups.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut labels = Self::default();
+        for (name, value) in headers {
+            let label = match name.as_str().strip_prefix("x-pointsman-") {
+                Some("agent") => &mut labels.agent,
+                Some("session") => &mut labels.session,
+                Some("tags") => &mut labels.tags,
+                _ => continue,
+            };
+            let text = value.to_str().unwrap_or_default();
+            if label.is_none() && !text.is_empty() && text.len() <= MAX_LABEL_BYTES {
+                *label = Some(text.into());
+            }
+        }
+        labels
+    }
 }
 
 /// Adds names of fields to a list that can stand in a header: separated by commas, `?` for what cannot
@@ -165,9 +184,21 @@ pub(crate) fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
 
 /// Tells the provider the trace, with `span` as the parent of whatever it does.
 pub(crate) fn insert_traceparent(headers: &mut HeaderMap, trace: &TraceContext, span: u64) {
-    let text = format!("00-{:032x}-{span:016x}-{:02x}", trace.trace_id, trace.flags);
-    if let Ok(value) = HeaderValue::try_from(text) {
+    // By hand: each call has one, and formatting takes ten times as long.
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    hex(&mut text[3..35], trace.trace_id);
+    hex(&mut text[36..52], span.into());
+    hex(&mut text[53..], trace.flags.into());
+    if let Ok(value) = HeaderValue::from_bytes(&text) {
         headers.insert(TRACEPARENT, value);
+    }
+}
+
+/// The last digits of a number, as many as there is room for.
+fn hex(digits: &mut [u8], mut number: u128) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 

@@ -13,7 +13,7 @@ use pointsman_core::{
     AttemptRecord, Cost, ErrorCode, Fault, Operation, Outcome, Phase, PublicError, RequestId, RequestRecord,
     Usage, UsageSource,
 };
-use pointsman_providers::limits_seen;
+use pointsman_providers::{limits_seen, tells_limit};
 use pointsman_wire::neutral::Losses;
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -173,7 +173,9 @@ impl Settlement {
         let Some(open) = &mut self.open else { return };
         open.attempt.status = Some(status.as_u16());
         open.attempt.first_byte_us = Some(micros(now.saturating_duration_since(open.started)));
-        if let Some(pass) = &open.pass {
+        if let Some(pass) = &open.pass
+            && headers.keys().any(|name| tells_limit(name.as_str()))
+        {
             let unix_us = u64::try_from(self.gateway.clock.unix_us(now)).unwrap_or_default();
             let text = |name: &str| headers.get(name)?.to_str().ok();
             let seen = limits_seen(&text, Duration::from_micros(unix_us));

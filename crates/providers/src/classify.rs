@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use pointsman_core::{Outcome, Phase};
 
-pub use limits::limits_seen;
+pub use limits::{limits_seen, tells_limit};
 pub use wait::{parse_retry_after, retry_after};
 use words::{BY_PHRASE, BY_STATUS, BY_WORD};
 

@@ -1,13 +1,21 @@
 //! Names of this machine: what a request that is meant for it alone must call it by, so that a page whose
 //! name was made to lead here (DNS rebinding) is told apart.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::uri::Authority;
 
 /// Whether `authority` (`host` or `host:port`) names this machine: `localhost` or a loopback address.
 #[must_use]
 pub fn is_loopback_authority(authority: &str) -> bool {
+    // How most are called; there is no need to take that apart by all rules of URLs.
+    let plain = |(host, port): (&str, &str)| {
+        let port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        port && host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    };
+    if authority.split_once(':').is_some_and(plain) {
+        return true;
+    }
     let Ok(authority) = authority.parse::<Authority>() else { return false };
     // Nothing before the host (userinfo), and behind it at most a port.
     let Some(rest) = authority.as_str().strip_prefix(authority.host()) else { return false };
@@ -36,6 +44,10 @@ mod tests {
             "",
             "a@127.0.0.1",
             "localhost:x",
+            "127.0.0.1:x",
+            "127.0.0.1:+80",
+            "127.0.0.1:65536",
+            "10.0.0.1:80",
         ] {
             assert!(!is_loopback_authority(name), "{name}");
         }

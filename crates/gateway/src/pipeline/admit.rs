@@ -55,14 +55,13 @@ fn try_admit(
     let unix_us = gateway.clock.unix_us(now);
     let id = gateway.ids.next(u64::try_from(unix_us / 1000).unwrap_or_default());
     let mut settlement = Settlement::open(gateway, permit, id, Meter::start(now));
+    let headers::Labels { agent, session, tags } = headers::Labels::of(&head.headers);
     settlement.update(|record| {
         record.principal = principal;
         record.operation = operation;
         record.config_generation = snapshot.generation;
         record.price_version = snapshot.price_version;
-        record.agent = headers::label(&head.headers, &headers::AGENT);
-        record.session = headers::label(&head.headers, &headers::SESSION);
-        record.tags = headers::label(&head.headers, &headers::TAGS);
+        (record.agent, record.session, record.tags) = (agent, session, tags);
         record.trace = headers::trace_context(&head.headers).unwrap_or_else(|| new_trace(record.id));
     });
     Ok(Admitted { snapshot, settlement })

@@ -18,6 +18,9 @@ use crate::{errors, headers};
 /// The type of an event stream.
 const EVENTS: &str = "text/event-stream; charset=utf-8";
 
+/// What an answer's head has from here, and from the HTTP server.
+const OWN_HEADERS: usize = 10;
+
 /// Turns what was opened into a response.
 pub(crate) fn deliver(dispatch: Box<Dispatch>, opened: Opened) -> Response<ResponseBody> {
     match opened {
@@ -45,6 +48,8 @@ fn plain(dispatch: Box<Dispatch>, answer: PlainAnswer) -> Response<ResponseBody>
     });
     settlement.end(Outcome::Success, StatusCode::OK.as_u16(), None);
     let mut response = Response::new(ResponseBody::full(answer.body));
+    // Room for those of most answers, so that the map need not grow.
+    response.headers_mut().reserve(OWN_HEADERS);
     describe(&mut response, &settlement, &answer.deployment);
     let content_type = answer.headers.get(header::CONTENT_TYPE).cloned();
     let out = response.headers_mut();

@@ -131,7 +131,13 @@ struct Goodbye {
 }
 
 impl Session {
-    pub(crate) fn new(dispatch: Box<Dispatch>, upstream: BoxedIo, bill: Bill, masks: Rng, limits: Limits) -> Self {
+    pub(crate) fn new(
+        dispatch: Box<Dispatch>,
+        upstream: BoxedIo,
+        bill: Bill,
+        masks: Rng,
+        limits: Limits,
+    ) -> Self {
         dispatch.gateway.metrics.realtime_sessions().fetch_add(1, Ordering::Relaxed);
         Self {
             dispatch,

@@ -64,6 +64,16 @@ const TOKENS: &[Names] = &[
     names("x-tokenlimit-limit", "x-tokenlimit-remaining", "x-tokenlimit-reset"),
 ];
 
+/// How the names of all of them begin.
+const PREFIXES: [&str; 4] = ["x-ratelimit-", "anthropic-ratelimit-", "ratelimit", "x-tokenlimit-"];
+
+/// Whether a header of this name, in lower case, may say something of limits. Most answers have none, and twelve
+/// look-ups in vain cost more than a look at each of their few names.
+#[must_use]
+pub fn tells_limit(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// What an answer's headers say of limits; `retry_after` stays empty, it is a refusal's ([`super::retry_after`]).
 /// `get` looks a header up by its name in lower case; `now_unix` is the time since the Unix epoch.
 #[must_use]
@@ -106,6 +116,22 @@ mod tests {
     fn all(limit: u64, remaining: u64, reset_ms: u64) -> Option<Window> {
         let reset = Some(Duration::from_millis(reset_ms));
         Some(Window { limit: Some(limit), remaining: Some(remaining), reset })
+    }
+
+    #[test]
+    fn every_name_is_known_by_its_beginning() {
+        for names in REQUESTS.iter().chain(TOKENS) {
+            assert!(
+                [names.limit, names.remaining, names.reset].into_iter().all(tells_limit),
+                "{}",
+                names.limit
+            );
+        }
+        assert!(
+            !["content-type", "x-request-id", "retry-after", "anthropic-version"]
+                .into_iter()
+                .any(tells_limit)
+        );
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! dialect has for it, so it travels there with its origin in front:
 //! `pm1.<dialect>.<provider>.<s|e>.<data>`.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use pointsman_core::Dialect;
 
 use super::Target;
@@ -82,15 +85,20 @@ impl<'a> Seal<'a> {
     }
 }
 
+/// What every tag and every id that was made here has in it, and how a tag in base64 begins. Prepared once: most
+/// bodies are too short to be worth it each time.
+static VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"pm1"));
+static ENCODED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"cG0xL"));
+
 /// Whether a body may hold a tagged seal, or an id that was made here (`rs_pm1_…`): then even the same
 /// dialect must be rewritten. Gemini's dialect has seals in base64, tag and all.
 #[must_use]
 pub fn may_hold_tag(body: &[u8]) -> bool {
-    let plain = memchr::memmem::find_iter(body, b"pm1").any(|at| {
+    let plain = VERSION.find_iter(body).any(|at| {
         let before = at.checked_sub(1).and_then(|at| body.get(at));
         matches!((before, body.get(at + 3)), (Some(b'"'), Some(b'.')) | (Some(b'_'), Some(b'_')))
     });
-    plain || memchr::memmem::find(body, b"\"cG0xL").is_some()
+    plain || ENCODED.find(body).is_some()
 }
 
 fn parse(text: &str) -> Option<Seal<'static>> {
