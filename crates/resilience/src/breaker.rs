@@ -191,6 +191,18 @@ impl Breaker {
         }
     }
 
+    /// Takes a probe back whose caller would not wait until it said something: the next one comes after `rest`.
+    pub(crate) fn put_off(&self, pass: Pass, rest: Duration, now: Duration) {
+        if !pass.probe {
+            return;
+        }
+        let mut inner = self.lock();
+        if self.is_present(pass) && inner.state == BreakerState::HalfOpen {
+            (inner.state, inner.probing) = (BreakerState::Open, false);
+            inner.until = now.saturating_add(rest);
+        }
+    }
+
     /// What an operator wants.
     pub(crate) fn force(&self, forced: Forced, now: Duration) {
         let mut inner = self.lock();

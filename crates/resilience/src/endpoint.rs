@@ -27,6 +27,11 @@ const TYPICAL_TOKENS: f64 = 100.0;
 /// The least share that a cold endpoint gets of what would be its own.
 const LEAST_SHARE: f64 = 0.1;
 
+/// A speed that nobody tries is thought better of by a third after so many seconds, and a failure by two thirds:
+/// how far away somebody is does not change, but a single failure must not keep a fast one without work for minutes.
+const SPEED_IDLE: f64 = 60.0;
+const PENALTY_IDLE: f64 = 10.0;
+
 /// What a call asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
@@ -85,6 +90,8 @@ pub struct Endpoint {
     in_flight: AtomicU32,
     waiting: Waiting,
     first_token: PeakEwma,
+    /// What failures count as, in seconds of waiting for a first token.
+    penalty: PeakEwma,
     per_token: PeakEwma,
     samples: Samples,
     /// The provider asked to be left alone until then, whatever the key.
@@ -103,8 +110,9 @@ impl Endpoint {
             keys: std::iter::repeat_with(KeyState::default).take(keys.max(1)).collect(),
             in_flight: AtomicU32::new(0),
             waiting: Waiting::default(),
-            first_token: PeakEwma::default(),
-            per_token: PeakEwma::default(),
+            first_token: PeakEwma::new(SPEED_IDLE),
+            penalty: PeakEwma::new(PENALTY_IDLE),
+            per_token: PeakEwma::new(SPEED_IDLE),
             samples: Samples::default(),
             held_until: Moment::default(),
             warm_since: Moment::default(),
@@ -169,7 +177,10 @@ impl Endpoint {
             Some(known) => Some(known.max(waited)),
             None => Some(waited).filter(|waited| *waited > 0.0),
         };
-        first_token.map(|first| first + TYPICAL_TOKENS * self.per_token.get(at).unwrap_or_default())
+        let penalty = self.penalty.get(at);
+        let first_token = first_token.or(penalty.map(|_| 0.0))?;
+        let writing = TYPICAL_TOKENS * self.per_token.get(at).unwrap_or_default();
+        Some(first_token.max(penalty.unwrap_or_default()) + writing)
     }
 
     /// The share, up to one, that a cold endpoint gets of what would be its own. Its first call makes it cold.
@@ -242,6 +253,7 @@ impl Endpoint {
     /// What was known of its speed is of another time.
     fn forget_speed(&self) {
         self.first_token.clear();
+        self.penalty.clear();
         self.per_token.clear();
     }
 

@@ -7,8 +7,6 @@ use crate::moment::Moment;
 
 /// A peak is forgotten to a third after this time of better samples.
 const DECAY_SECS: f64 = 10.0;
-/// One that nobody calls is thought better of by a third after this time, so that it is tried again.
-const IDLE_DECAY_SECS: f64 = 60.0;
 /// First tokens that are remembered.
 const SAMPLES: usize = 128;
 /// Fewer of them say nothing.
@@ -21,15 +19,15 @@ pub(crate) struct PeakEwma {
     /// The bits of a float; not a number: nothing is known.
     value: AtomicU64,
     fed: Moment,
-}
-
-impl Default for PeakEwma {
-    fn default() -> Self {
-        Self { value: AtomicU64::new(f64::NAN.to_bits()), fed: Moment::default() }
-    }
+    /// Where nothing comes any more, it is thought better of: e⁻¹ of it is left after so many seconds.
+    idle: f64,
 }
 
 impl PeakEwma {
+    pub(crate) fn new(idle: f64) -> Self {
+        Self { value: AtomicU64::new(f64::NAN.to_bits()), fed: Moment::default(), idle }
+    }
+
     /// A sample at `now`, in nanoseconds.
     pub(crate) fn feed(&self, seconds: f64, now: u64) {
         let since = now.saturating_sub(self.fed.get()) as f64 * 1e-9;
@@ -49,7 +47,7 @@ impl PeakEwma {
     pub(crate) fn get(&self, now: u64) -> Option<f64> {
         let value = f64::from_bits(self.value.load(Ordering::Relaxed));
         let idle = now.saturating_sub(self.fed.get()) as f64 * 1e-9;
-        (!value.is_nan()).then(|| value * (-idle / IDLE_DECAY_SECS).exp())
+        (!value.is_nan()).then(|| value * (-idle / self.idle).exp())
     }
 
     /// Forgets what it knows.
@@ -143,7 +141,7 @@ mod tests {
 
     #[test]
     fn peaks_are_followed_at_once_and_forgotten_slowly() {
-        let ewma = PeakEwma::default();
+        let ewma = PeakEwma::new(60.0);
         assert_eq!(ewma.get(secs(1)), None);
         ewma.feed(0.2, secs(1));
         near(ewma.get(secs(1)), 0.2);
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn who_is_not_called_is_thought_better_of() {
-        let ewma = PeakEwma::default();
+        let ewma = PeakEwma::new(60.0);
         ewma.feed(10.0, secs(5));
         near(ewma.get(secs(65)), 10.0 * (-1.0_f64).exp());
         near(ewma.get(secs(4)), 10.0);

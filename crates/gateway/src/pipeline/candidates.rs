@@ -184,6 +184,12 @@ impl Dispatch {
         self.candidates.go_to(position, pass);
     }
 
+    /// The candidate at `position` is the next to be called, once it may be.
+    pub(super) fn turn_towards(&mut self, position: usize) {
+        self.candidates.position = position;
+        self.candidates.tries_here = 0;
+    }
+
     /// Asks for leave to call the candidate at `position`.
     pub(super) fn admit(&mut self, position: usize, forced: bool) -> Result<Pass, Refusal> {
         let now = self.gateway.timeline.now();
@@ -325,17 +331,26 @@ impl Dispatch {
 
     /// The least bad of those that were passed over, with leave to be called.
     pub(super) fn forced(&mut self) -> Option<(usize, Pass)> {
+        let sick = self.passed_over().filter(|(_, refusal)| !is_busy(refusal));
+        let (_, position) = sick.map(|(position, refusal)| (free_at(refusal), position)).min()?;
+        Some((position, self.admit(position, true).ok()?))
+    }
+
+    /// The first of those that were passed over although they are well.
+    pub(super) fn to_wait_for(&self) -> Option<usize> {
+        self.passed_over().find(|(_, refusal)| is_busy(refusal)).map(|(position, _)| position)
+    }
+
+    /// Those that were passed over and may still be asked, besides the present one.
+    fn passed_over(&self) -> impl Iterator<Item = (usize, &Refusal)> {
         let present = self.candidates.position;
-        let others = (0..self.candidates.list.len()).filter(|&position| position != present);
-        let sick = others.filter(|&position| self.is_untried(position));
-        let refused = sick.filter_map(|position| {
+        let others = (0..self.candidates.list.len()).filter(move |&position| position != present);
+        others.filter(|&position| self.is_untried(position)).filter_map(|position| {
             let deployment = self.candidates.list.get(position)?;
             let mut passed = self.candidates.passed_over.iter();
             let (_, refusal) = passed.find(|(known, _)| Arc::ptr_eq(known, deployment))?;
-            (!is_busy(refusal)).then(|| (free_at(refusal), position))
-        });
-        let (_, position) = refused.min()?;
-        Some((position, self.admit(position, true).ok()?))
+            Some((position, refusal))
+        })
     }
 
     /// Whether the candidate at `position` may be asked, and was not.

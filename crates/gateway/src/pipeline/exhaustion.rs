@@ -2,11 +2,14 @@
 //! named, and so is everybody who could not be asked.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
+use pointsman_config::Deployment;
 use pointsman_core::{ErrorCode, Outcome, PublicError};
 use pointsman_resilience::Refusal;
 
+use crate::pipeline::attempt::Failure;
 use crate::pipeline::deliver::refused_as;
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::refusal::Rejection;
@@ -17,12 +20,7 @@ const SHED_RETRY_AFTER: Duration = Duration::from_secs(1);
 impl Dispatch {
     /// The error after the last attempt.
     pub(crate) fn exhausted(&self) -> PublicError {
-        let sent = || self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none());
-        let outcome = most_useful(sent().map(|(_, failure)| failure.outcome));
-        let (code, wait) = match outcome {
-            Some(outcome) => (code(outcome), None),
-            None => self.shed(),
-        };
+        let now = self.gateway.timeline.now();
         let mut message = match self.failures.len() {
             0 => String::from("no candidate may be asked now: "),
             1 => String::from("the provider gave no answer: "),
@@ -33,43 +31,53 @@ impl Dispatch {
             // Writing to a string cannot fail.
             let _ = write!(message, "{separator}{}. {}: {}", number + 1, deployment.key, failure.public);
         }
-        let now = self.gateway.timeline.now();
         let mut separator = if self.failures.is_empty() { "" } else { "; not asked: " };
-        for (deployment, refusal) in &self.candidates.passed_over {
-            if !self.failures.iter().any(|(tried, _)| std::sync::Arc::ptr_eq(tried, deployment)) {
-                let _ = write!(message, "{separator}{}: {}", deployment.key, reason(refusal, now));
-                separator = "; ";
-            }
+        for (deployment, refusal) in self.not_asked() {
+            let _ = write!(message, "{separator}{}: {}", deployment.key, reason(refusal, now));
+            separator = "; ";
         }
+        let (told, shed) = (self.told(), self.shed(now));
+        let code = match (told, shed) {
+            (Some(told), Some(shed)) if rank(shed) < rank(told) => shed_as(shed),
+            (Some(told), _) => code(told),
+            (None, Some(shed)) => shed_as(shed),
+            (None, None) => ErrorCode::UpstreamUnavailable,
+        };
         let mut error = PublicError::new(code, message);
-        error.retry_after = sent().filter_map(|(_, failure)| failure.outcome.retry_after()).min().or(wait);
+        let told = self.sent().map(|(_, failure)| failure.outcome);
+        let waits = told.chain(self.not_asked().map(|(_, refusal)| counts_as(refusal, now)));
+        error.retry_after = waits.filter_map(Outcome::retry_after).min();
         error
     }
 
-    /// The code, and when to come back, where nobody was asked.
-    fn shed(&self) -> (ErrorCode, Option<Duration>) {
-        let refusals = || self.candidates.passed_over.iter().map(|(_, refusal)| refusal);
-        if refusals().any(|refusal| matches!(refusal, Refusal::Busy)) {
-            return (ErrorCode::Overloaded, Some(SHED_RETRY_AFTER));
-        }
-        let now = self.gateway.timeline.now();
-        let soonest = refusals()
-            .filter_map(|refusal| match refusal {
-                Refusal::Ceiling { until, .. } => Some(until.saturating_sub(now)),
-                _ => None,
-            })
-            .min();
-        match soonest {
-            Some(wait) => (ErrorCode::UpstreamRateLimited, Some(wait)),
-            None => (ErrorCode::UpstreamUnavailable, None),
-        }
+    /// Attempts that were made.
+    fn sent(&self) -> impl Iterator<Item = &(Arc<Deployment>, Failure)> {
+        self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none())
+    }
+
+    /// Those who were passed over and never called.
+    fn not_asked(&self) -> impl Iterator<Item = &(Arc<Deployment>, Refusal)> {
+        let tried = |deployment| self.failures.iter().any(|(tried, _)| Arc::ptr_eq(tried, deployment));
+        self.candidates.passed_over.iter().filter(move |(deployment, _)| !tried(deployment))
+    }
+
+    /// The most useful of what providers said.
+    fn told(&self) -> Option<Outcome> {
+        most_useful(self.sent().map(|(_, failure)| failure.outcome))
+    }
+
+    /// The most useful of why others were not asked.
+    fn shed(&self, now: Duration) -> Option<Outcome> {
+        most_useful(self.not_asked().map(|(_, refusal)| counts_as(refusal, now)))
     }
 
     /// The refusal among all failures that is for the client in the provider's own words: it is the one who can
     /// mend that.
     pub(super) fn kept_rejection(&mut self) -> Option<Box<Rejection>> {
-        let sent = self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none());
-        let best = rank(most_useful(sent.map(|(_, failure)| failure.outcome))?);
+        let best = rank(self.told()?);
+        if self.shed(self.gateway.timeline.now()).is_some_and(|shed| rank(shed) < best) {
+            return None;
+        }
         let mut useful = self.failures.iter_mut().filter(|(_, failure)| rank(failure.outcome) == best);
         useful.find_map(|(_, failure)| failure.rejection.take())
     }
@@ -126,6 +134,25 @@ pub(crate) const fn code(outcome: Outcome) -> ErrorCode {
         | Outcome::Unreachable
         | Outcome::Reset
         | Outcome::Cancelled => ErrorCode::UpstreamUnavailable,
+    }
+}
+
+/// What a candidate that was not asked would have said.
+fn counts_as(refusal: &Refusal, now: Duration) -> Outcome {
+    match refusal {
+        Refusal::Ceiling { until, .. } => {
+            Outcome::RateLimited { retry_after: Some(until.saturating_sub(now)) }
+        }
+        Refusal::Busy => Outcome::Overloaded { retry_after: Some(SHED_RETRY_AFTER) },
+        Refusal::Open { .. } | Refusal::KeysBenched { .. } => Outcome::Unreachable,
+    }
+}
+
+/// The error that is told where it is we who sent somebody away.
+const fn shed_as(outcome: Outcome) -> ErrorCode {
+    match outcome {
+        Outcome::Overloaded { .. } => ErrorCode::Overloaded,
+        outcome => code(outcome),
     }
 }
 

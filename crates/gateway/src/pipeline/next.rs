@@ -13,6 +13,20 @@ use crate::pipeline::attempt::Failure;
 use crate::pipeline::dispatch::Dispatch;
 use crate::pipeline::refusal::Rejection;
 
+/// Who is asked after a failure.
+enum Next {
+    /// This one, with leave to be called.
+    Call(usize, Pass),
+    /// This one, once there is leave.
+    WaitFor(usize),
+}
+
+impl From<(usize, Pass)> for Next {
+    fn from((position, pass): (usize, Pass)) -> Self {
+        Self::Call(position, pass)
+    }
+}
+
 impl Dispatch {
     /// Goes on to the next candidate where nothing was sent to this one.
     ///
@@ -31,8 +45,7 @@ impl Dispatch {
         self.failures.push((deployment, failure));
         let mut rest = self.next_position()..self.candidates.list.len();
         if let Some(next) = rest.find(|&position| self.is_untried(position)) {
-            self.candidates.position = next;
-            self.candidates.tries_here = 0;
+            self.turn_towards(next);
             return Ok(());
         }
         let nothing_sent = self.failures.iter().all(|(_, failure)| failure.unsaid.is_some());
@@ -66,7 +79,7 @@ impl Dispatch {
     ) -> Result<Option<Box<Rejection>>, PublicError> {
         let redirected = self.redirect(&deployment, failure.outcome);
         let (next, decision) = match self.other_key(failure.outcome) {
-            Some(next) => (Some(next), Decision::Fallback),
+            Some(next) => (Some(next.into()), Decision::Fallback),
             None => self.decide(failure.outcome, redirected, may_repeat),
         };
         tracing::debug!(
@@ -77,9 +90,9 @@ impl Dispatch {
             "attempt failed"
         );
         match (decision, next) {
-            (Decision::Fallback, Some((position, pass))) => {
+            (Decision::Fallback, Some(next)) => {
                 self.failures.push((deployment, failure));
-                self.turn_to(position, pass);
+                self.turn(next);
                 Ok(None)
             }
             (Decision::RetryAfter(pause), _) => {
@@ -89,7 +102,7 @@ impl Dispatch {
                 Ok(None)
             }
             (Decision::Fallback | Decision::GiveUp, next) => {
-                if let Some((_, pass)) = next {
+                if let Some(Next::Call(_, pass)) = next {
                     pass.unused();
                 }
                 self.give_up(deployment, failure)
@@ -117,9 +130,9 @@ impl Dispatch {
         if self.at_its_end() {
             return Err(self.exhausted());
         }
-        let next = self.admitted_from(self.next_position()).or_else(|| self.forced());
-        let Some((position, pass)) = next else { return Err(self.exhausted()) };
-        self.turn_to(position, pass);
+        let next = self.admitted_from(self.next_position()).map(Next::from);
+        let Some(next) = next.or_else(|| self.whoever_is_left()) else { return Err(self.exhausted()) };
+        self.turn(next);
         Ok(())
     }
 
@@ -156,6 +169,20 @@ impl Dispatch {
         Some((position, pass))
     }
 
+    /// Of those who were passed over: one who only has too much to do, else the least bad. Better somebody who is
+    /// not well than nobody.
+    fn whoever_is_left(&mut self) -> Option<Next> {
+        let busy = self.to_wait_for().map(Next::WaitFor);
+        busy.or_else(|| self.forced().map(Next::from))
+    }
+
+    fn turn(&mut self, next: Next) {
+        match next {
+            Next::Call(position, pass) => self.turn_to(position, pass),
+            Next::WaitFor(position) => self.turn_towards(position),
+        }
+    }
+
     /// Whether the request has no time or no attempts left.
     fn at_its_end(&self) -> bool {
         let made = self.attempts_made();
@@ -178,20 +205,20 @@ impl Dispatch {
         outcome: Outcome,
         redirected: bool,
         may_repeat: bool,
-    ) -> (Option<(usize, Pass)>, Decision) {
+    ) -> (Option<Next>, Decision) {
         if outcome.blames_request() && !redirected || self.at_its_end() {
             self.settlement.tried_enough |= outcome.retryable() && !self.time_left().is_zero();
             return (None, Decision::GiveUp);
         }
-        let next = self.admitted_from(self.next_position());
+        let next = self.admitted_from(self.next_position()).map(Next::from);
         if redirected || !may_repeat {
+            let next = next.or_else(|| self.to_wait_for().map(Next::WaitFor));
             let decision = if next.is_some() { Decision::Fallback } else { Decision::GiveUp };
             return (next, decision);
         }
         match self.by_rule(outcome, next.is_some()) {
-            // Better somebody who is not well than nobody.
-            Decision::GiveUp if next.is_none() && outcome.fallback_helps() => match self.forced() {
-                Some(forced) => (Some(forced), Decision::Fallback),
+            Decision::GiveUp if next.is_none() && outcome.fallback_helps() => match self.whoever_is_left() {
+                Some(next) => (Some(next), Decision::Fallback),
                 None => {
                     // Who says when to come back is worth coming back to.
                     self.settlement.tried_enough |= outcome.retryable() && outcome.retry_after().is_none();

@@ -47,6 +47,10 @@ struct Inner {
     out: Vec<Bytes>,
     next: usize,
     last_chunk: Instant,
+    /// The client wants more than has come since.
+    waits: bool,
+    /// How long what had come waited for the client.
+    held: Duration,
     timer: Pin<Box<Sleep>>,
     state: State,
     response_bytes: u64,
@@ -99,6 +103,8 @@ impl StreamDriver {
             out: Vec::new(),
             next: 0,
             last_chunk: now,
+            waits: false,
+            held: Duration::ZERO,
             timer: Box::pin(tokio::time::sleep_until(now)),
             state: State::Reading,
             response_bytes: 0,
@@ -171,14 +177,20 @@ impl Inner {
             };
             let frame = match frame {
                 Poll::Ready(frame) => frame,
-                Poll::Pending => match self.check_stall(cx) {
-                    Poll::Ready(()) => continue,
-                    Poll::Pending => return Poll::Pending,
-                },
+                Poll::Pending => {
+                    self.waits = true;
+                    match self.check_stall(cx) {
+                        Poll::Ready(()) => continue,
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
             };
             // From here to the next wait is work of ours: it counts as overhead.
             let now = self.dispatch.gateway.clock.now();
             self.dispatch.settlement.meter.resume(now);
+            if !mem::take(&mut self.waits) {
+                self.held += now.saturating_duration_since(self.last_chunk);
+            }
             self.last_chunk = now;
             let mut out = self.emptied();
             self.take(frame, &mut out);
@@ -364,8 +376,16 @@ impl Inner {
             self.timer.as_mut().reset(stalled.min(total));
             return self.check_stall(cx);
         }
+        let started = self.dispatch.settlement.meter.started();
+        // A client that took the larger part of the time says nothing of its provider.
+        let failure = match phase {
+            Phase::Total if self.held > now.saturating_duration_since(started) / 2 => {
+                Failure::new(Outcome::Cancelled, "the request's deadline passed while its client was reading")
+            }
+            _ => timed_out(phase),
+        };
         let mut out = self.emptied();
-        self.interrupt(timed_out(phase), &mut out);
+        self.interrupt(failure, &mut out);
         self.out = out;
         Poll::Ready(())
     }

@@ -224,3 +224,19 @@ async fn a_client_that_reads_slowly_is_no_stall_of_the_provider() {
     assert_eq!((record.outcome, record.overhead_us), (Outcome::Success, 0));
     assert!(record.duration_us >= 30_000_000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_the_client_read_past_is_not_held_against_the_provider() {
+    let world = start(TWO);
+    let alpha = world.upstream("alpha");
+    let long = "x".repeat(20_000);
+    let deltas: Vec<&str> = std::iter::repeat_n(long.as_str(), 40).collect();
+    alpha.script([Answer::sse(chat_events("m", &deltas, None)).cut_after_parts(30, Cut::Hang)]);
+    let mut stream = world.stream("alpha/m").await;
+    stream.next().await.unwrap();
+    tokio::time::sleep(secs(57)).await;
+    let rest = stream.rest().await;
+    assert!(rest.contains("stream_interrupted") && rest.contains("while its client was reading"), "a cut is told");
+    let record = world.record().await;
+    assert_eq!(record.attempts[0].outcome, Outcome::Cancelled);
+}

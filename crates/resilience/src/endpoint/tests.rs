@@ -510,3 +510,36 @@ fn an_operator_who_closes_it_lets_calls_through_whatever_was_asked_for() {
         assert!(world.view(secs(2)).keys.iter().all(|key| key.breaker.state == BreakerState::Closed));
     }
 }
+
+#[test]
+fn a_probe_that_its_caller_gave_up_is_not_followed_by_the_next_at_once() {
+    let world = plain(1);
+    for second in 0..5 {
+        world.call(Outcome::UpstreamFault, secs(second));
+    }
+    let probe = |at| world.admit(secs(at)).unwrap();
+    // It hung for 10 s: for ten times as long nobody else hangs.
+    probe(304).end(Outcome::Cancelled, 0, 0, secs(314));
+    assert_eq!(world.admit(secs(315)).unwrap_err(), Refusal::Open { until: secs(414) });
+    // Never for longer than a failure would keep it away.
+    probe(414).end(Outcome::Cancelled, 0, 0, secs(514));
+    assert_eq!(world.admit(secs(515)).unwrap_err(), Refusal::Open { until: secs(814) });
+    // Who left at once, or after something had come, says nothing.
+    probe(814).end(Outcome::Cancelled, 0, 0, secs(814));
+    let mut seen = probe(814);
+    seen.first_token(secs(815));
+    seen.end(Outcome::Cancelled, 0, 0, secs(816));
+    assert!(probe(816).probe);
+}
+
+#[test]
+fn a_single_failure_keeps_a_quick_one_away_for_seconds_not_minutes() {
+    let world = plain(1);
+    let mut stream = world.admit(secs(10)).unwrap();
+    stream.first_token(secs(10) + ms(20));
+    stream.end(Outcome::Success, 0, 0, secs(11));
+    world.call(Outcome::Reset, secs(12));
+    let cost = |at| world.endpoint.cost(secs(at));
+    assert!(cost(12) > 0.49 && cost(22) > 0.15, "{} {}", cost(12), cost(22));
+    assert!(cost(52) < 0.02, "{}", cost(52));
+}

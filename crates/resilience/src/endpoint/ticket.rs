@@ -17,6 +17,8 @@ const PENALTY: f64 = 5.0;
 /// Nothing that a failure counts as is below or above this, in seconds.
 const LEAST_PENALTY: f64 = 0.5;
 const MOST_PENALTY: f64 = 60.0;
+/// After a probe that its caller gave up nobody else waits for this many times as long.
+const PATIENCE: u32 = 10;
 /// A single answer raises the time per token by no more than this factor: a client that reads slowly holds
 /// its provider back, and says nothing of it.
 const MOST_RISE: f64 = 2.0;
@@ -91,6 +93,11 @@ impl Ticket {
         self.feed(outcome, output_tokens, now);
         self.state().end(&self.policy, &self.taken, outcome, tokens, now);
         let endpoint = &self.endpoint;
+        if outcome == Outcome::Cancelled && self.first_token.is_none() {
+            // A provider that hangs would cost one impatient caller after the other its time.
+            let rest = (now.saturating_sub(self.started) * PATIENCE).min(self.policy.breaker.open_for);
+            endpoint.breaker.put_off(self.pass, rest, now);
+        }
         if let Outcome::Overloaded { retry_after: Some(wait) } = outcome {
             endpoint.held_until.at_least(nanos(now.saturating_add(wait.min(LONGEST_REST))));
         }
@@ -138,7 +145,7 @@ impl Ticket {
         } else if outcome.counts_against_health() {
             let usual = endpoint.first_token.get(at).unwrap_or_default();
             let penalty = (took.max(usual) * PENALTY).clamp(LEAST_PENALTY, MOST_PENALTY);
-            endpoint.first_token.feed(penalty.max(usual), at);
+            endpoint.penalty.feed(penalty, at);
         } else if outcome == Outcome::Cancelled && self.first_token.is_none() {
             // Whoever gave it up (a hedge that another one won, say) has waited for so long at least.
             let usual = endpoint.first_token.get(at);

@@ -95,3 +95,26 @@ async fn an_idempotency_key_is_the_same_at_every_attempt() {
         beta.received().iter().map(|request| request.header("idempotency-key").map(str::to_owned)).collect();
     assert_eq!(keys, [Some("once".to_owned()), Some("once".to_owned())]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_waited_for_counts_although_it_was_not_asked() {
+    let yaml = TWO.replace("    include_usage: true\n", "    limits: { requests_per_minute: 1 }\n");
+    for (answer, status, code) in [
+        (Answer::error(401, "x"), 429, "upstream_rate_limited"),
+        (Answer::error(404, "x"), 429, "upstream_rate_limited"),
+        // What the client has to mend itself comes first.
+        (Answer::error(400, "x"), 400, "upstream_rejected"),
+    ] {
+        let world = start(&yaml);
+        let beta = world.upstream("beta");
+        assert_eq!(world.chat("both").await.status, 200);
+        beta.script([answer]);
+        let reply = world.chat("both").await;
+        assert_eq!(reply.status, status, "{}", reply.message());
+        if status == 429 {
+            reply.assert_error(status, code, None);
+            assert_eq!(reply.header("retry-after"), Some("60"));
+            assert_eq!(reply.header("x-should-retry"), None);
+        }
+    }
+}

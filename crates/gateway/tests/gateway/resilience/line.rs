@@ -157,3 +157,23 @@ async fn a_stream_holds_its_place_to_its_end() {
     stream.rest().await;
     assert_eq!(waiting.await.unwrap().status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_only_busy_is_waited_for_once_the_others_have_failed() {
+    let world = start(NARROW);
+    let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
+    let gate = Gate::new();
+    alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
+    beta.otherwise(|_| Answer::error(401, "x"));
+    let first = asking(&world, "both").await;
+    alpha.wait_received(1).await;
+    let second = asking(&world, "both").await;
+    beta.wait_received(1).await;
+    gate.open();
+    assert_eq!(first.await.unwrap().status, 200);
+    let reply = second.await.unwrap();
+    assert_eq!((reply.status, reply.header("x-pointsman-provider")), (200, Some("alpha")));
+    assert_eq!(reply.header("x-pointsman-attempts"), Some("2"));
+    assert_eq!((alpha.received().len(), beta.received().len()), (2, 1));
+    world.assert_at_rest();
+}
