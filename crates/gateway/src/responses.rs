@@ -40,23 +40,23 @@ impl Responses {
     /// One of the owner's answers.
     async fn get(&self, owner: &str, id: &str, now: u64) -> Result<Option<KeptResponse>, PublicError> {
         let name = (owner.to_owned(), id.to_owned());
-        self.blocking(&[name.clone()], move |store| store.get(&name.0, &name.1, now)).await
+        self.blocking(vec![name.clone()], move |store| store.get(&name.0, &name.1, now)).await
     }
 
     /// Forgets one; whether there was one.
     async fn forget(&self, owner: &str, id: &str) -> Result<bool, PublicError> {
         let name = (owner.to_owned(), id.to_owned());
-        self.blocking(&[name.clone()], move |store| store.forget(&name.0, &name.1)).await
+        self.blocking(vec![name.clone()], move |store| store.forget(&name.0, &name.1)).await
     }
 
     /// Asks the store, on a thread that may block, once the answers of these names are there if they ever
     /// will be.
     async fn blocking<T: Send + 'static>(
         &self,
-        names: &[Name],
+        names: Vec<Name>,
         ask: impl FnOnce(&dyn ResponseStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, PublicError> {
-        for name in names {
+        for name in &names {
             self.writer.settled(name).await;
         }
         let store = self.store.clone();

@@ -27,10 +27,11 @@ const TYPICAL_TOKENS: f64 = 100.0;
 /// The least share that a cold endpoint gets of what would be its own.
 const LEAST_SHARE: f64 = 0.1;
 
-/// A speed that nobody tries is thought better of by a third after so many seconds, and a failure by two thirds:
-/// how far away somebody is does not change, but a single failure must not keep a fast one without work for minutes.
+/// Of a speed that nobody tries, and of a failure, a third is left after so many seconds. How far away somebody is
+/// does not change, but a single failure must not keep a fast one without work for minutes. With 10 s for failures
+/// the simulated region in trouble costs 0.54 times the round robin's p99, with 15 s 0.44, with 30 s 0.28.
 const SPEED_IDLE: f64 = 60.0;
-const PENALTY_IDLE: f64 = 10.0;
+const PENALTY_IDLE: f64 = 30.0;
 
 /// What a call asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

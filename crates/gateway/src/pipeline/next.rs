@@ -200,12 +200,7 @@ impl Dispatch {
     }
 
     /// What to do after an attempt that ended so, and who is next, with leave to be called.
-    fn decide(
-        &mut self,
-        outcome: Outcome,
-        redirected: bool,
-        may_repeat: bool,
-    ) -> (Option<Next>, Decision) {
+    fn decide(&mut self, outcome: Outcome, redirected: bool, may_repeat: bool) -> (Option<Next>, Decision) {
         if outcome.blames_request() && !redirected || self.at_its_end() {
             self.settlement.tried_enough |= outcome.retryable() && !self.time_left().is_zero();
             return (None, Decision::GiveUp);

@@ -100,7 +100,7 @@ async fn find(
             }
         })
     };
-    responses.blocking(&names, search).await
+    responses.blocking(names, search).await
 }
 
 /// The answers of these ids that there are.

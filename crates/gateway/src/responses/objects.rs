@@ -157,9 +157,9 @@ async fn items(
     let parameters = parameters(head.uri.query());
     let query = ItemQuery::read(parameters.iter().map(|(name, value)| (&**name, &**value)))?;
     let name = (kept.owner.clone(), kept.id.clone());
-    let names = [name.clone()];
+    let names = vec![name.clone()];
     let chain =
-        responses.blocking(&names, move |store| store.chain(&name.0, &name.1, now, MAX_LISTED_BYTES)).await?;
+        responses.blocking(names, move |store| store.chain(&name.0, &name.1, now, MAX_LISTED_BYTES)).await?;
     let chain = match chain {
         Chain::Whole(chain) => chain,
         Chain::Missing(_) | Chain::TooLong => vec![kept.clone()],

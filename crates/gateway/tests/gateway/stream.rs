@@ -236,7 +236,10 @@ async fn a_deadline_that_the_client_read_past_is_not_held_against_the_provider()
     stream.next().await.unwrap();
     tokio::time::sleep(secs(57)).await;
     let rest = stream.rest().await;
-    assert!(rest.contains("stream_interrupted") && rest.contains("while its client was reading"), "a cut is told");
+    assert!(
+        rest.contains("stream_interrupted") && rest.contains("while its client was reading"),
+        "a cut is told"
+    );
     let record = world.record().await;
     assert_eq!(record.attempts[0].outcome, Outcome::Cancelled);
 }

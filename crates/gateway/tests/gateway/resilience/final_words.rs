@@ -57,7 +57,7 @@ async fn who_was_not_asked_is_named_too() {
     assert_eq!(world.chat("both").await.status, 200);
     beta.otherwise(|_| Answer::error(504, "x"));
     let reply = world.chat("both").await;
-    reply.assert_error(504, "upstream_timeout", None);
+    reply.assert_error(429, "upstream_rate_limited", None);
     let message = reply.message();
     assert!(
         message.contains("1. beta/m: ") && message.contains("not asked: alpha/m: its limit"),
@@ -101,7 +101,7 @@ async fn what_can_be_waited_for_counts_although_it_was_not_asked() {
     let yaml = TWO.replace("    include_usage: true\n", "    limits: { requests_per_minute: 1 }\n");
     for (answer, status, code) in [
         (Answer::error(401, "x"), 429, "upstream_rate_limited"),
-        (Answer::error(404, "x"), 429, "upstream_rate_limited"),
+        (Answer::error(504, "x"), 429, "upstream_rate_limited"),
         // What the client has to mend itself comes first.
         (Answer::error(400, "x"), 400, "upstream_rejected"),
     ] {
