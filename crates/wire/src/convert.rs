@@ -3,6 +3,7 @@
 //! A whole request goes `decode_request` → [`crate::neutral::Request`] → `encode_request`, an answer the
 //! other way. Where client and provider speak the same dialect only [`Relay`] is used, and only watches.
 
+mod bridge;
 mod codec;
 mod count;
 mod frames;
@@ -13,6 +14,7 @@ mod tests;
 mod translator;
 mod watch;
 
+pub use bridge::{Between, Bridge};
 pub use codec::{Called, Codec, Decode, Encode, Moment, codec, codec_for};
 pub use count::{count_request, counts_tokens, read_count, render_count};
 pub use frames::Lines;
@@ -20,5 +22,4 @@ pub(crate) use frames::{Frames, Piece};
 pub(crate) use lenient::Lenient;
 pub use relay::Relay;
 pub use translator::Translator;
-pub(crate) use watch::Seen;
 pub use watch::Watch;

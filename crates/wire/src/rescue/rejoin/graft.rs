@@ -7,6 +7,7 @@ use pointsman_core::Usage;
 
 use super::Plan;
 use super::usage::{Before, as_one};
+use crate::convert::Between;
 use crate::json::{Halves, Text};
 use crate::neutral::{BlockId, Event, Finish, Head, Reason, Seal, Sink};
 use crate::openai::stream::Observed;
@@ -26,7 +27,7 @@ const AGAINST_SCHEMA: &str = "the answer that was put together does not obey its
 const MAX_CALL_BYTES: usize = 1024 * 1024;
 
 /// The joint of two streams.
-pub(super) struct Graft {
+pub struct Graft {
     /// The client knows id and model.
     started: bool,
     /// `None` where the answer begins anew.
@@ -73,60 +74,11 @@ struct Held {
     seals: Vec<Seal<'static>>,
 }
 
-impl Graft {
-    pub(super) fn new(said: &Said, plan: &Plan<'_>) -> Self {
-        let terms = plan.terms;
-        let joint = plan.manner.map(|manner| Joint::new(said.text(), manner));
-        let goes_on = joint.is_some();
-        let stops = if goes_on { terms.stops.clone() } else { Vec::new() };
-        let schema = terms.schema.as_ref().filter(|_| goes_on);
-        Self {
-            started: said.started(),
-            joint,
-            halves: Halves::default(),
-            half: said.half().filter(|_| goes_on),
-            stops: Stops::new(stops, said.text()),
-            schema: schema.map(|schema| (schema.clone(), said.text().to_owned())),
-            to_close: said.to_close().collect(),
-            text: said.open_text(),
-            next: said.next(),
-            places: Vec::new(),
-            expected: said.calls().iter().cloned().collect(),
-            called: !said.calls().is_empty(),
-            before: plan.before,
-            pieces: 0,
-            told: false,
-            fault: None,
-        }
-    }
+impl Between for Graft {
+    const LENIENT_AT_THE_END: bool = true;
 
-    /// Why nothing more of this can be shown.
-    pub(super) const fn fault(&self) -> Option<&'static str> {
-        self.fault
-    }
-
-    pub(super) const fn dropped(&self) -> Dropped {
-        match &self.joint {
-            Some(joint) => joint.dropped(),
-            None => Dropped { chars: 0, pieces: 0 },
-        }
-    }
-
-    /// By how many pieces of text the client got fewer than were shown of the provider's own: some are told as
-    /// one, and some in two.
-    pub(super) fn merged(&self) -> i64 {
-        let held = self.joint.as_ref().map_or(0, Joint::held);
-        let gone = self.dropped().pieces + held + u64::from(self.halves.waiting().is_some());
-        self.pieces.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX))
-    }
-
-    /// Tokens of the whole answer.
-    pub(super) fn usage(&self, observed: &Observed) -> Usage {
-        as_one(&self.before, observed, self.dropped(), self.joint.is_some())
-    }
-
-    /// Takes an event of the stream; what the client is to be told goes to `emit`.
-    pub(super) fn take(&mut self, event: Event<'_>, observed: &Observed, emit: &mut Sink<'_>) {
+    fn take(&mut self, event: Event<'_>, observed: &Observed, mut emit: impl FnMut(Event<'_>)) {
+        let emit: &mut Sink<'_> = &mut emit;
         if self.fault.is_some() {
             return;
         }
@@ -163,10 +115,60 @@ impl Graft {
             Event::Logprobs { raw, .. } if self.joint.is_none() => emit(Event::Logprobs { choice: 0, raw }),
             // What other choices say was not asked for.
             Event::Open { .. } | Event::Finish { .. } | Event::Logprobs { .. } => {}
-            // Whoever drives the stream decides what the client is told of it.
-            Event::Error(_) => {}
-            event @ (Event::ServiceTier(_) | Event::Lost(_) | Event::Ping) => emit(event),
+            event @ (Event::ServiceTier(_) | Event::Lost(_) | Event::Ping | Event::Error(_)) => emit(event),
         }
+    }
+
+    fn fault(&self) -> Option<&'static str> {
+        self.fault
+    }
+}
+
+impl Graft {
+    pub(super) fn new(said: &Said, plan: &Plan<'_>) -> Self {
+        let terms = plan.terms;
+        let joint = plan.manner.map(|manner| Joint::new(said.text(), manner));
+        let goes_on = joint.is_some();
+        let stops = if goes_on { terms.stops.clone() } else { Vec::new() };
+        let schema = terms.schema.as_ref().filter(|_| goes_on);
+        Self {
+            started: said.started(),
+            joint,
+            halves: Halves::default(),
+            half: said.half().filter(|_| goes_on),
+            stops: Stops::new(stops, said.text()),
+            schema: schema.map(|schema| (schema.clone(), said.text().to_owned())),
+            to_close: said.to_close().collect(),
+            text: said.open_text(),
+            next: said.next(),
+            places: Vec::new(),
+            expected: said.calls().iter().cloned().collect(),
+            called: !said.calls().is_empty(),
+            before: plan.before,
+            pieces: 0,
+            told: false,
+            fault: None,
+        }
+    }
+
+    pub(super) const fn dropped(&self) -> Dropped {
+        match &self.joint {
+            Some(joint) => joint.dropped(),
+            None => Dropped { chars: 0, pieces: 0 },
+        }
+    }
+
+    /// By how many pieces of text the client got fewer than were shown of the provider's own: some are told as
+    /// one, and some in two.
+    pub(super) fn merged(&self) -> i64 {
+        let held = self.joint.as_ref().map_or(0, Joint::held);
+        let gone = self.dropped().pieces + held + u64::from(self.halves.waiting().is_some());
+        self.pieces.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX))
+    }
+
+    /// Tokens of the whole answer.
+    pub(super) fn usage(&self, observed: &Observed) -> Usage {
+        as_one(&self.before, observed, self.dropped(), self.joint.is_some())
     }
 
     fn tell_usage(&mut self, observed: &Observed, emit: &mut Sink<'_>) {
