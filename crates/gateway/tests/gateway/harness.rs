@@ -250,6 +250,14 @@ impl World {
         self.send(chat(model)).await
     }
 
+    /// One plain chat request that is where it waits: for its answer, or in line.
+    pub(crate) async fn asking(&self, model: &'static str) -> JoinHandle<Reply> {
+        let mut client = self.client().await;
+        let asking = tokio::spawn(async move { client.send(chat(model)).await });
+        let_others_run().await;
+        asking
+    }
+
     /// One streamed chat request: its head is here.
     pub(crate) async fn stream(&self, model: &str) -> Streaming {
         self.client().await.open(streamed(model)).await
@@ -437,6 +445,13 @@ pub(crate) fn assert_elapsed(start: Instant, expected: Duration) {
     let elapsed = start.elapsed();
     let over = elapsed.checked_sub(expected);
     assert!(over.is_some_and(|over| over <= Duration::from_millis(2)), "{elapsed:?}, not {expected:?}");
+}
+
+/// All other tasks come to where they wait.
+pub(crate) async fn let_others_run() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
 }
 
 pub(crate) const fn secs(seconds: u64) -> Duration {

@@ -2,7 +2,6 @@
 
 use pointsman_core::Outcome;
 use pointsman_testkit::mock::{Answer, Gate};
-use tokio::task::JoinHandle;
 
 use crate::harness::*;
 
@@ -15,15 +14,6 @@ routes:
   finished: { model: alpha/m, coalesce: true, on_disconnect: finish }
 ";
 
-async fn asking(world: &World, model: &'static str) -> JoinHandle<Reply> {
-    let mut client = world.client().await;
-    let asking = tokio::spawn(async move { client.send(chat(model)).await });
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
-    asking
-}
-
 #[tokio::test(start_paused = true)]
 async fn one_of_them_is_sent_and_all_have_the_answer() {
     for route in ["shared", "finished"] {
@@ -31,7 +21,7 @@ async fn one_of_them_is_sent_and_all_have_the_answer() {
         let alpha = world.upstream("alpha");
         let gate = Gate::new();
         alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
-        let asked = [asking(&world, route).await, asking(&world, route).await, asking(&world, route).await];
+        let asked = [world.asking(route).await, world.asking(route).await, world.asking(route).await];
         assert_eq!(alpha.received().len(), 1);
         gate.open();
         let mut shared = 0;
@@ -62,12 +52,12 @@ async fn only_where_the_route_asks_for_it_and_only_the_same() {
         let gate = gate.clone();
         move |request| Answer::fitting(request).gate_head(&gate)
     });
-    let first = [asking(&world, "alone").await, asking(&world, "alone").await];
+    let first = [world.asking("alone").await, world.asking("alone").await];
     alpha.wait_received(2).await;
     let mut client = world.client().await;
     let body = r#"{"model":"shared","messages":[{"role":"user","content":"another"}]}"#;
     let other = tokio::spawn(async move { client.send(post("/v1/chat/completions", body)).await });
-    let same = asking(&world, "shared").await;
+    let same = world.asking("shared").await;
     alpha.wait_received(4).await;
     let mut stream = world.client().await;
     let streamed = tokio::spawn(async move { stream.send(streamed("shared")).await });
@@ -85,8 +75,8 @@ async fn where_the_first_one_leaves_another_is_sent() {
     let alpha = world.upstream("alpha");
     let gate = Gate::new();
     alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
-    let leaving = asking(&world, "shared").await;
-    let staying = [asking(&world, "shared").await, asking(&world, "shared").await];
+    let leaving = world.asking("shared").await;
+    let staying = [world.asking("shared").await, world.asking("shared").await];
     leaving.abort();
     for reply in staying {
         assert_eq!(reply.await.unwrap().status, 200);
@@ -103,7 +93,7 @@ async fn a_failure_is_everybodys_too() {
         let before = alpha.received().len();
         let gate = Gate::new();
         alpha.script([answer.gate_head(&gate)]);
-        let asked = [asking(&world, "shared").await, asking(&world, "shared").await];
+        let asked = [world.asking("shared").await, world.asking("shared").await];
         gate.open();
         for reply in asked {
             assert_eq!(reply.await.unwrap().status, status);

@@ -2,7 +2,6 @@
 
 use pointsman_core::{ErrorCode, Outcome};
 use pointsman_testkit::mock::{Answer, Gate};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::harness::*;
@@ -21,23 +20,13 @@ routes:
   both: { first: [alpha/m, beta/m] }
 ";
 
-async fn asking(world: &World, model: &'static str) -> JoinHandle<Reply> {
-    let mut client = world.client().await;
-    let asking = tokio::spawn(async move { client.send(chat(model)).await });
-    // Until it is where it waits.
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
-    asking
-}
-
 #[tokio::test(start_paused = true)]
 async fn who_finds_no_place_goes_elsewhere() {
     let world = start(NARROW);
     let [alpha, beta] = ["alpha", "beta"].map(|name| world.upstream(name));
     let gate = Gate::new();
     alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
-    let first = asking(&world, "both").await;
+    let first = world.asking("both").await;
     alpha.wait_received(1).await;
     let reply = world.chat("both").await;
     assert_eq!(reply.header("x-pointsman-provider"), Some("beta"), "before anybody waits");
@@ -53,9 +42,9 @@ async fn a_line_is_served_in_order_and_the_urgent_first() {
     let alpha = world.upstream("alpha");
     let gates = [Gate::new(), Gate::new(), Gate::new()];
     alpha.script(gates.iter().map(|gate| Answer::chat("m", "x", TOKENS).gate_head(gate)));
-    let first = asking(&world, "one").await;
-    let normal = asking(&world, "one").await;
-    let urgent = asking(&world, "urgent").await;
+    let first = world.asking("one").await;
+    let normal = world.asking("one").await;
+    let urgent = world.asking("urgent").await;
     assert_eq!(alpha.received().len(), 1);
     gates[0].open();
     assert_eq!(first.await.unwrap().status, 200);
@@ -82,7 +71,7 @@ async fn a_full_line_sheds_at_once_and_says_when_to_come_back() {
         let gate = gate.clone();
         move |_| Answer::chat("m", "x", TOKENS).gate_head(&gate)
     });
-    let waiting = [asking(&world, "one").await, asking(&world, "idle").await, asking(&world, "one").await];
+    let waiting = [world.asking("one").await, world.asking("idle").await, world.asking("one").await];
     let started = Instant::now();
     let shed = world.chat("idle").await;
     shed.assert_error(503, "overloaded", None);
@@ -91,7 +80,7 @@ async fn a_full_line_sheds_at_once_and_says_when_to_come_back() {
     assert_elapsed(started, secs(0));
 
     // Who is more urgent takes the place of the least urgent one.
-    let urgent = asking(&world, "urgent").await;
+    let urgent = world.asking("urgent").await;
     let [first, idle, normal] = waiting;
     idle.await.unwrap().assert_error(503, "overloaded", None);
     gate.open();
@@ -111,7 +100,7 @@ async fn nobody_waits_for_longer_than_they_may() {
     let alpha = world.upstream("alpha");
     let gate = Gate::new();
     alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
-    let first = asking(&world, "one").await;
+    let first = world.asking("one").await;
     let started = Instant::now();
     let late = world.chat("one").await;
     late.assert_error(503, "overloaded", None);
@@ -128,14 +117,12 @@ async fn clients_who_leave_the_line_leave_no_gap() {
     let alpha = world.upstream("alpha");
     let gate = Gate::new();
     alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
-    let first = asking(&world, "one").await;
-    let leaving = asking(&world, "one").await;
-    let staying = asking(&world, "one").await;
+    let first = world.asking("one").await;
+    let leaving = world.asking("one").await;
+    let staying = world.asking("one").await;
     leaving.abort();
     let _ = leaving.await;
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
+    let_others_run().await;
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
     assert_eq!(staying.await.unwrap().status, 200);
@@ -151,7 +138,7 @@ async fn a_stream_holds_its_place_to_its_end() {
     alpha.script([Answer::chat_stream("m", &["a", "b"], None).gate(2, &gate)]);
     let mut stream = world.stream("one").await;
     stream.next().await.unwrap();
-    let waiting = asking(&world, "one").await;
+    let waiting = world.asking("one").await;
     assert_eq!(alpha.received().len(), 1);
     gate.open();
     stream.rest().await;
@@ -165,9 +152,9 @@ async fn who_was_only_busy_is_waited_for_once_the_others_have_failed() {
     let gate = Gate::new();
     alpha.script([Answer::chat("m", "x", TOKENS).gate_head(&gate)]);
     beta.otherwise(|_| Answer::error(401, "x"));
-    let first = asking(&world, "both").await;
+    let first = world.asking("both").await;
     alpha.wait_received(1).await;
-    let second = asking(&world, "both").await;
+    let second = world.asking("both").await;
     beta.wait_received(1).await;
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
