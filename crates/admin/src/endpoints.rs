@@ -8,8 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use pointsman_core::ModelRef;
-use pointsman_resilience::{BreakerState, BreakerView, CeilingView, EndpointView, Forced, KeyView};
+use pointsman_resilience::{BreakerState, BreakerView, CeilingView, EndpointStatus, Forced, KeyView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,19 +24,6 @@ pub trait Endpoints: Send + Sync {
 
     /// An operator's word on the breaker of one, by `provider/model`. `None`: there is no such deployment.
     fn force(&self, deployment: &str, forced: Forced) -> Option<EndpointStatus>;
-}
-
-/// How a deployment is doing.
-#[derive(Clone, Debug)]
-pub struct EndpointStatus {
-    /// Which one.
-    pub deployment: ModelRef,
-    /// All that is known of it. Its times are since `started_unix_us`.
-    pub view: EndpointView,
-    /// Requests that wait for it.
-    pub waiting: usize,
-    /// When the server began, in microseconds since the Unix epoch.
-    pub started_unix_us: i64,
 }
 
 /// Deployments that were called since the server began.

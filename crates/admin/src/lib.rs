@@ -18,7 +18,7 @@ mod state;
 mod tail;
 mod token;
 
-pub use endpoints::{EndpointStatus, Endpoints};
+pub use endpoints::Endpoints;
 pub use routes::{router, service};
 pub use setup::{Checked, ConfigWorld, SetUp};
 pub use state::{AdminState, OpenReader, ProviderStatus, Readiness, Status};

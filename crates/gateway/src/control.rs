@@ -3,26 +3,12 @@
 use std::sync::{Arc, Weak};
 
 use pointsman_config::Deployment;
-use pointsman_core::ModelRef;
-use pointsman_resilience::{BreakerState, EndpointView, Forced};
+use pointsman_resilience::{BreakerState, EndpointStatus, Forced};
 use pointsman_telemetry::EndpointSample;
 
 use crate::Gateway;
 use crate::endpoints::Site;
 use crate::live::Live;
-
-/// How a deployment is doing.
-#[derive(Clone, Debug)]
-pub struct EndpointStatus {
-    /// Which one.
-    pub deployment: ModelRef,
-    /// All that is known of it. Its times are since [`EndpointStatus::started_unix_us`].
-    pub view: EndpointView,
-    /// Requests that wait for it.
-    pub waiting: usize,
-    /// When the server began, in microseconds since the Unix epoch.
-    pub started_unix_us: i64,
-}
 
 impl Gateway {
     /// Every deployment that was called since the start and is still configured, by name.

@@ -54,7 +54,6 @@ use pipeline::coalesce::Together;
 use responses::Responses;
 
 pub use body::ResponseBody;
-pub use control::EndpointStatus;
 pub use passthrough::relay::Interrupted;
 pub use recorder::{Recorder, RecorderThread};
 pub use service::GatewayService;

@@ -23,6 +23,7 @@ mod policy;
 mod settings;
 #[cfg(test)]
 mod simulation;
+mod status;
 mod tally;
 mod wait_line;
 
@@ -38,4 +39,5 @@ pub use settings::{
     AffinityBy, AffinityPolicy, BreakerPolicy, EndpointPolicy, FailureShare, HedgeAfter, HedgePolicy,
     Priority, ProbePolicy, RetryBudgetPolicy, Strategy,
 };
+pub use status::EndpointStatus;
 pub use wait_line::{Joined, Place, WaitLine};

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use pointsman_config::{ConfigErrors, ConfigFile, Environment, Input, effective, prepare};
 use pointsman_core::{Clock, ModelRef};
-use pointsman_resilience::{Endpoint, EndpointPolicy, Forced};
+use pointsman_resilience::{Endpoint, EndpointPolicy, EndpointStatus, Forced};
 use pointsman_store::SqliteAudit;
 use pointsman_telemetry::Metrics;
 use pointsman_transport::Upstreams;
@@ -21,9 +21,7 @@ use pointsman_transport::connect::{Connect, Connecting, Origin};
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
-use crate::{
-    AdminState, AdminToken, Checked, ConfigWorld, EndpointStatus, Endpoints, Readiness, SetUp, Status,
-};
+use crate::{AdminState, AdminToken, Checked, ConfigWorld, Endpoints, Readiness, SetUp, Status};
 
 const START: &str = "# mine\nserver:\n  max_connections: 9\nkeys:\n  - id: first # the first\n    sha256: \
     9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n";

@@ -6,15 +6,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pointsman_admin::{
-    AdminState, AdminToken, Checked, ConfigWorld, EndpointStatus, Endpoints, LiveTail, ProviderStatus,
-    Readiness, SetUp, Status,
+    AdminState, AdminToken, Checked, ConfigWorld, Endpoints, LiveTail, ProviderStatus, Readiness, SetUp,
+    Status,
 };
 use pointsman_config::domain::ProviderSource;
 use pointsman_config::{ConfigErrors, ProviderKind, Settings, Snapshot};
 use pointsman_core::Clock;
 use pointsman_core::store::RecordReader;
 use pointsman_gateway::Gateway;
-use pointsman_resilience::Forced;
+use pointsman_resilience::{EndpointStatus, Forced};
 use pointsman_store::{SqliteAudit, SqliteReader};
 use pointsman_telemetry::Metrics;
 use pointsman_transport::{Drain, Edge, Http2, ServeOptions, serve_edge};
@@ -76,18 +76,12 @@ struct Fleet(Weak<Gateway>);
 
 impl Endpoints for Fleet {
     fn list(&self) -> Vec<EndpointStatus> {
-        let gateway = self.0.upgrade();
-        gateway.map(|gateway| gateway.endpoints().into_iter().map(shown).collect()).unwrap_or_default()
+        self.0.upgrade().map(|gateway| gateway.endpoints()).unwrap_or_default()
     }
 
     fn force(&self, deployment: &str, forced: Forced) -> Option<EndpointStatus> {
-        self.0.upgrade()?.force_breaker(deployment, forced).map(shown)
+        self.0.upgrade()?.force_breaker(deployment, forced)
     }
-}
-
-fn shown(status: pointsman_gateway::EndpointStatus) -> EndpointStatus {
-    let pointsman_gateway::EndpointStatus { deployment, view, waiting, started_unix_us } = status;
-    EndpointStatus { deployment, view, waiting, started_unix_us }
 }
 
 /// The running control plane. It outlives the data plane, so that a probe sees "draining" and not a
