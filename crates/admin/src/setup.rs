@@ -127,23 +127,10 @@ impl SetUp {
         if before == after {
             return Ok(unchanged);
         }
-        let change = Change {
-            at_unix_us: self.now_us(),
-            actor: actor.name,
-            address: actor.address,
-            action: action.name.to_owned(),
-            target: action.target,
-            before: Some(before),
-            after: Some(after),
-        };
-        let entry = self.with_audit(|audit| audit.begin(&change))?;
+        let (entry, change) = self.begin(actor, action, Some(before), Some(after))?;
         let swapped = self.swap(&path, &current, &next);
-        let (state, detail) = match &swapped {
-            Ok(_) => (ChangeState::Done, None),
-            Err(refusal) => (ChangeState::Failed, Some(&*refusal.message)),
-        };
         // The change is as it is; that its end could not be noted shows in the trail as well.
-        let noted = self.with_audit(|audit| audit.finish(entry, state, detail));
+        let (state, noted) = self.finish(entry, &swapped);
         let Change { actor, action, target, .. } = change;
         tracing::info!(actor, action, target, state = state.as_str(), "the set-up was changed");
         let generation = swapped?;
@@ -159,22 +146,9 @@ impl SetUp {
         make: impl FnOnce() -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let _one_at_a_time = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        let change = Change {
-            at_unix_us: self.now_us(),
-            actor: actor.name,
-            address: actor.address,
-            action: action.name.to_owned(),
-            target: action.target,
-            before: None,
-            after: None,
-        };
-        let entry = self.with_audit(|audit| audit.begin(&change))?;
+        let (entry, _) = self.begin(actor, action, None, None)?;
         let made = make();
-        let (state, detail) = match &made {
-            Ok(_) => (ChangeState::Done, None),
-            Err(refusal) => (ChangeState::Failed, Some(&*refusal.message)),
-        };
-        self.with_audit(|audit| audit.finish(entry, state, detail))?;
+        self.finish(entry, &made).1?;
         made
     }
 
@@ -199,6 +173,30 @@ impl SetUp {
                 ))
             }
         }
+    }
+
+    /// Begins the entry of a change between two versions of the file, by their hashes.
+    fn begin(
+        &self,
+        actor: Actor,
+        action: Action,
+        before: Option<String>,
+        after: Option<String>,
+    ) -> Result<(i64, Change), Refusal> {
+        let Actor { name: actor, address } = actor;
+        let Action { name, target } = action;
+        let at_unix_us = self.now_us();
+        let change = Change { at_unix_us, actor, address, action: name.to_owned(), target, before, after };
+        Ok((self.with_audit(|audit| audit.begin(&change))?, change))
+    }
+
+    /// Ends the entry with what came of the change.
+    fn finish<T>(&self, entry: i64, made: &Result<T, Refusal>) -> (ChangeState, Result<(), Refusal>) {
+        let (state, detail) = match made {
+            Ok(_) => (ChangeState::Done, None),
+            Err(refusal) => (ChangeState::Failed, Some(&*refusal.message)),
+        };
+        (state, self.with_audit(|audit| audit.finish(entry, state, detail)))
     }
 
     fn with_audit<T>(
