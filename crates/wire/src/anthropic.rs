@@ -13,7 +13,6 @@ mod decode;
 mod encode;
 mod error;
 mod media;
-mod read;
 mod schema;
 mod stream;
 mod thinking;

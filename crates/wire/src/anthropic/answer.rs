@@ -4,12 +4,12 @@ use pointsman_core::Dialect;
 
 use super::block::{self, Side};
 use super::usage::{self, Counts};
+use super::words;
 use super::write::{self, is_own, write_id, write_reasoning};
-use super::{read, words};
 use crate::json::{Document, Kind, Node, Text, Writer};
 use crate::neutral::{
     Answer, AnswerContext, Block, Choice, Citation, Content, DecodeError, Encoded, Extension, Finish, Losses,
-    Origin, Path, Reason, fields,
+    Origin, Path, Reason, fields, read,
 };
 
 /// Reads the answer of `POST /v1/messages`.

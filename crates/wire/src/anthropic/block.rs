@@ -2,11 +2,11 @@
 
 use pointsman_core::Dialect;
 
-use super::{media, read};
+use super::media;
 use crate::json::{Fields, Kind, Node, Text};
 use crate::neutral::{
     Arguments, Block, Citation, Content, DecodeError, Extension, Path, Reasoning, Seal, SealKind, ToolCall,
-    ToolResult, fields, ids,
+    ToolResult, fields, ids, read,
 };
 
 /// Who wrote the blocks.

@@ -3,11 +3,10 @@
 use pointsman_core::Dialect;
 
 use super::block::{self, Side};
-use super::read;
 use crate::json::{Document, Fields, Kind, Node, Text};
 use crate::neutral::{
     Block, Cap, Content, DecodeError, Extension, Format, Given, Message, Path, Request, Role, SealKind, Tool,
-    ToolChoice, ToolKind, fields,
+    ToolChoice, ToolKind, fields, read,
 };
 
 /// Reads the body of `POST /v1/messages` or `/v1/messages/count_tokens`.
@@ -38,9 +37,9 @@ pub fn decode_request<'a>(document: &Document<'a>) -> Result<Request<'a>, Decode
     metadata(&mut members, &mut request)?;
     request.max_output = read::count(&mut members, "max_tokens", "max_tokens")?;
     request.stop = stop(&mut members)?;
-    request.sampling.temperature = read::number(&mut members, "temperature")?;
-    request.sampling.top_p = read::number(&mut members, "top_p")?;
-    request.sampling.top_k = read::number(&mut members, "top_k")?;
+    request.sampling.temperature = read::number(&mut members, "temperature", "temperature")?;
+    request.sampling.top_p = read::number(&mut members, "top_p", "top_p")?;
+    request.sampling.top_k = read::number(&mut members, "top_k", "top_k")?;
     request.service_tier =
         read::text(&mut members, "service_tier", Path::Root)?.map(|tier| Given::new("service_tier", tier));
     request.stream = read::flag(&mut members, "stream", "stream")?.is_some_and(|given| given.value);

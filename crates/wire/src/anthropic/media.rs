@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::read;
 use crate::json::{Fields, Kind, Node, Text, Writer};
 use crate::neutral::{
     Block, Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, fields,
+    read,
 };
 
 /// Media that Anthropic does not take from where they are: it fetches pictures and PDF documents itself, by
