@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod error;
 pub mod generate;
+mod lines;
 mod load;
 mod stream;
 #[cfg(test)]

@@ -143,17 +143,18 @@ pub(super) fn tail(w: &mut Writer, finish: Option<&Finish<'_>>, usage: Option<&U
     }
 }
 
-fn write_blocks(w: &mut Writer, choice: Option<&Choice<'_>>, losses: &mut Losses) {
-    let empty: &[Block<'_>] = &[];
-    let blocks = choice.map_or(empty, |choice| &choice.blocks);
-    if let Some(choice) = choice {
-        losses.extensions(&choice.rest);
-        if choice.logprobs.is_some() {
-            losses.field("logprobs");
-        }
+/// What an answer says and thinks; `other` takes blocks of other kinds.
+pub(super) fn speech<'c, 'a>(
+    choice: &'c Choice<'a>,
+    losses: &mut Losses,
+    mut other: impl FnMut(&'c Block<'a>, &mut Losses),
+) -> [Vec<Text<'c>>; 2] {
+    losses.extensions(&choice.rest);
+    if choice.logprobs.is_some() {
+        losses.field("logprobs");
     }
-    let (mut said, mut thoughts, mut calls) = (Vec::new(), Vec::new(), Vec::new());
-    for block in blocks {
+    let (mut said, mut thoughts) = (Vec::new(), Vec::new());
+    for block in &choice.blocks {
         losses.extensions(&block.rest);
         match &block.content {
             Content::Text { text, citations } => {
@@ -170,10 +171,20 @@ fn write_blocks(w: &mut Writer, choice: Option<&Choice<'_>>, losses: &mut Losses
                 let shown = if reasoning.text.is_empty() { &reasoning.summary } else { &reasoning.text };
                 thoughts.extend(shown.iter().map(Text::borrowed));
             }
-            Content::ToolCall(call) => calls.push((call, block.path)),
-            _ => losses.at(block.path),
+            _ => other(block, losses),
         }
     }
+    [said, thoughts]
+}
+
+fn write_blocks(w: &mut Writer, choice: Option<&Choice<'_>>, losses: &mut Losses) {
+    let mut calls = Vec::new();
+    let [said, thoughts] = choice.map_or_else(Default::default, |choice| {
+        speech(choice, losses, |block, losses| match &block.content {
+            Content::ToolCall(call) => calls.push((call, block.path)),
+            _ => losses.at(block.path),
+        })
+    });
     w.key("content").joined(&said);
     if !thoughts.is_empty() {
         w.key("thinking").joined(&thoughts);

@@ -1,12 +1,12 @@
 //! Whole answers, both ways.
 
-use crate::json::{Document, Text, Writer};
+use crate::json::{Document, Writer};
 use crate::neutral::read::text;
 use crate::neutral::{
     Answer, AnswerContext, Block, Choice, Content, DecodeError, Encoded, Extension, Losses, Origin, Path,
     Reasoning, fields,
 };
-use crate::ollama::answer::{DURATIONS, finish, head, tail, usage};
+use crate::ollama::answer::{DURATIONS, finish, head, speech, tail, usage};
 
 /// Reads an answer of `POST /api/generate`.
 ///
@@ -66,31 +66,7 @@ pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
 }
 
 fn write_said(w: &mut Writer, choice: &Choice<'_>, losses: &mut Losses) {
-    losses.extensions(&choice.rest);
-    if choice.logprobs.is_some() {
-        losses.field("logprobs");
-    }
-    let (mut said, mut thoughts) = (Vec::new(), Vec::new());
-    for block in &choice.blocks {
-        losses.extensions(&block.rest);
-        match &block.content {
-            Content::Text { text, citations } => {
-                if !citations.is_empty() {
-                    losses.field("citations");
-                }
-                said.push(text.borrowed());
-            }
-            Content::Refusal(text) => said.push(text.borrowed()),
-            Content::Reasoning(reasoning) => {
-                if reasoning.seal.is_some() {
-                    losses.field("signature");
-                }
-                let shown = if reasoning.text.is_empty() { &reasoning.summary } else { &reasoning.text };
-                thoughts.extend(shown.iter().map(Text::borrowed));
-            }
-            _ => losses.at(block.path),
-        }
-    }
+    let [said, thoughts] = speech(choice, losses, |block, losses| losses.at(block.path));
     w.key("response").joined(&said);
     if !thoughts.is_empty() {
         w.key("thinking").joined(&thoughts);
