@@ -160,12 +160,15 @@ impl<'a> Table<'a> {
         });
     }
 
-    /// Those that take part in a draw: the available ones, a cold one as often as its share says. All of them
-    /// where none does.
+    /// Those that take part in a draw: the available ones, one that is colder than others as often as its share
+    /// says. All of them where none does.
     fn warm(&self, rng: &mut Rng) -> Order {
         let available: Order = (0..self.choices.len()).filter(|at| self.choices[*at].available).collect();
+        let warmth = |at: usize| self.choices[at].endpoint.map_or(1.0, |endpoint| endpoint.warmth(self.now));
+        // After a start all are cold, and nobody has to be spared for others.
+        let warmest = available.iter().map(|at| warmth(*at)).fold(0.0, f64::max);
         let mut takes_part = |at: &usize| {
-            let share = self.choices[*at].endpoint.map_or(1.0, |endpoint| endpoint.warmth(self.now));
+            let share = warmth(*at) / warmest;
             share >= 1.0 || uniform(rng) <= share
         };
         let warm: Order = available.iter().copied().filter(|at| takes_part(at)).collect();

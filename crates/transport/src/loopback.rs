@@ -9,22 +9,23 @@ use http::uri::Authority;
 #[must_use]
 pub fn is_loopback_authority(authority: &str) -> bool {
     // How most are called; there is no need to take that apart by all rules of URLs.
-    let plain = |(host, port): (&str, &str)| {
-        let port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-        port && host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-    };
-    if authority.split_once(':').is_some_and(plain) {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
+    if is_port(port) && host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()) {
         return true;
     }
     let Ok(authority) = authority.parse::<Authority>() else { return false };
     // Nothing before the host (userinfo), and behind it at most a port.
     let Some(rest) = authority.as_str().strip_prefix(authority.host()) else { return false };
-    if !rest.is_empty() && rest.strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_err()) {
+    if !rest.is_empty() && !rest.strip_prefix(':').is_some_and(is_port) {
         return false;
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]

@@ -130,6 +130,25 @@ fn the_worst_is_never_drawn_first_and_the_others_are() {
 }
 
 #[test]
+fn where_all_are_cold_nobody_is_spared_for_the_slow_one() {
+    let cold = |millis| {
+        let policy = Arc::new(EndpointPolicy { ease_in: secs(10), ..EndpointPolicy::default() });
+        let endpoint = Arc::new(Endpoint::new(1));
+        let mut first = endpoint.admit(&policy, Ask::default(), secs(19)).unwrap();
+        first.first_token(secs(19) + Duration::from_millis(millis));
+        first.end(Outcome::Success, 0, 0, secs(19) + Duration::from_millis(millis));
+        endpoint
+    };
+    let (slow, fast, other) = (cold(900), cold(100), cold(100));
+    let choices = [choice("a", Some(&slow)), choice("b", Some(&fast)), choice("c", Some(&other))];
+    assert_eq!(firsts(Strategy::PeakEwma, &choices, 1_000)[0], 0);
+    // Beside one that is warm, a cold one still gets a tenth.
+    let warm = endpoint(300, 0).0;
+    let counts = firsts(Strategy::PeakEwma, &[choice("a", Some(&warm)), choice("b", Some(&fast))], 1_000);
+    assert!((50..200).contains(&counts[1]), "{counts:?}");
+}
+
+#[test]
 fn of_whom_nothing_is_known_the_average_is_expected() {
     let (slow, fast) = (endpoint(900, 0).0, endpoint(100, 0).0);
     let choices = [choice("a", Some(&slow)), choice("b", Some(&fast)), choice("c", None)];
