@@ -13,6 +13,7 @@ mod decode;
 mod encode;
 mod error;
 mod media;
+mod models;
 mod schema;
 mod stream;
 mod thinking;

@@ -2,6 +2,7 @@
 //! chunks have in common; [`answer`] and [`stream`] judge it; [`error`] and [`models`] are the
 //! other two documents of the API.
 
+mod abilities;
 pub mod answer;
 pub mod chat;
 pub mod error;
@@ -13,4 +14,5 @@ pub mod realtime;
 pub mod relayed;
 pub mod responses;
 pub mod stream;
+mod strict;
 mod usage;

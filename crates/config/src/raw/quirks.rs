@@ -37,6 +37,8 @@ words! {
         Thinking = "thinking",
         /// A switch.
         EnableThinking = "enable_thinking",
+        /// How many tokens to think at most, beside the switch.
+        ThinkingBudget = "thinking_budget",
         /// Thoughts of earlier turns.
         ReasoningContent = "reasoning_content",
         /// Anthropic's marks of what to cache.
@@ -56,6 +58,7 @@ impl Extra {
             Self::Reasoning => "reasoning",
             Self::Thinking => "thinking",
             Self::EnableThinking => "enable_thinking",
+            Self::ThinkingBudget => "thinking_budget",
             Self::ReasoningContent => "reasoning_content",
             Self::CacheControl => "cache_control",
             Self::VideoUrl => "video_url",

@@ -8,19 +8,19 @@ use crate::raw;
 /// The quirks of a vendor's OpenAI-compatible side.
 pub(super) fn of_vendor(vendor: &Vendor) -> Quirks {
     let usual = vendor.quirks;
-    let extra = match usual.reasoning {
+    let extras: &[&'static str] = match usual.reasoning {
         // The effort is OpenAI's own field.
-        Reasoning::Unknown | Reasoning::Effort => None,
-        Reasoning::Object => Some("reasoning"),
-        Reasoning::Thinking => Some("thinking"),
-        Reasoning::Switch => Some("enable_thinking"),
+        Reasoning::Unknown | Reasoning::Effort => &[],
+        Reasoning::Object => &["reasoning"],
+        Reasoning::Thinking => &["thinking"],
+        Reasoning::Switch => &["enable_thinking", "thinking_budget"],
     };
     Quirks {
         old_max_tokens: usual.old_max_tokens,
         no_developer_role: usual.no_developer_role,
         drops: usual.drops.iter().map(|&field| field.into()).collect(),
         renames: usual.renames.iter().map(|&(from, to)| (from.into(), to.into())).collect(),
-        extras: extra.into_iter().map(Into::into).collect(),
+        extras: extras.iter().map(|&extra| extra.into()).collect(),
     }
 }
 

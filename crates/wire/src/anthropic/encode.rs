@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use pointsman_core::Dialect;
 
+use super::models::Claude;
 use super::thinking::{self, Decision, Mode};
 use super::turns::{self, Conversation};
 use super::write::{self, Between};
@@ -73,7 +74,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     let decision = thinking::decide(request, target, conversation.removed, &mut losses);
     let max_tokens = match (max_output, decision.mode) {
         (Some(given), _) => given.value,
-        (None, Mode::Budget(budget)) => target.max_output.unwrap_or(budget + DEFAULT_MAX_TOKENS),
+        (None, Mode::Budget(budget)) => {
+            target.max_output.unwrap_or(budget.saturating_add(DEFAULT_MAX_TOKENS))
+        }
         (None, _) => target.max_output.unwrap_or(DEFAULT_MAX_TOKENS),
     };
     let w = Writer::with_capacity(request.room());
@@ -141,7 +144,9 @@ impl Top<'_> {
         for given in [min_p, frequency_penalty, presence_penalty, repeat_penalty, seed] {
             self.losses.given(given.as_ref());
         }
-        let thinks = decision.mode.is_on() && !self.own;
+        let claude = Claude::of(self.target.model).filter(|_| !self.own);
+        let refused = claude.is_some_and(Claude::refuses_sampling);
+        let thinks = refused || decision.mode.is_on() && !self.own;
         if let Some(Given { field, value }) = temperature {
             let against = against(value, MAX_TEMPERATURE);
             if self.own || against == Ordering::Less && !thinks {
@@ -159,7 +164,7 @@ impl Top<'_> {
             let default = against(value, 1.0) == Ordering::Equal;
             // Recent models refuse the two together; the vendor advises to use the first.
             let both = temperature.as_ref().is_some_and(|given| against(given.value, 1.0) != Ordering::Equal);
-            let refused = both || thinks && against(value, MIN_THINKING_TOP_P) == Ordering::Less;
+            let refused = refused || both || thinks && against(value, MIN_THINKING_TOP_P) == Ordering::Less;
             if self.own || !default && !refused {
                 self.number("top_p", field, value);
             } else if !default {
@@ -250,10 +255,13 @@ impl Top<'_> {
         if !self.key("tool_choice", field) {
             return;
         }
+        let free = !self.own && Claude::of(self.target.model).is_some_and(Claude::refuses_forced_tools);
+        let forced = choice.filter(|given| free && words::forces_call(&given.value));
+        self.losses.given(forced);
         let (own, rest) = (self.own, self.rest);
         self.w.object(|w| {
             w.key("type");
-            match choice.map_or(&ToolChoice::Auto, |given| &given.value) {
+            match choice.filter(|_| forced.is_none()).map_or(&ToolChoice::Auto, |given| &given.value) {
                 ToolChoice::Auto | ToolChoice::Among { required: false, .. } => w.string("auto"),
                 ToolChoice::Required | ToolChoice::Among { required: true, .. } => w.string("any"),
                 ToolChoice::None => w.string("none"),
@@ -285,6 +293,7 @@ impl Top<'_> {
             match decision.mode {
                 Mode::Adaptive => w.key("type").string("adaptive"),
                 Mode::Budget(tokens) => w.key("type").string("enabled").key("budget_tokens").count(tokens),
+                Mode::BetweenTools => w.key("type").string("between_tools"),
                 Mode::Disabled | Mode::Unset => w.key("type").string("disabled"),
             };
             if let Some(display) = decision.display {

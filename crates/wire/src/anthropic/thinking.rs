@@ -1,14 +1,15 @@
 //! How long to think, in Anthropic's measures.
 //!
 //! Claude 4.6 and later take `thinking: {type: adaptive}` with `output_config.effort`, and the newest
-//! refuse budgets; earlier models, and other vendors' models behind this dialect, take `{type: enabled,
-//! budget_tokens}` alone. What an Anthropic client says goes through as it is.
+//! refuse budgets, and some of them not to think; earlier models, and other vendors' models behind this dialect,
+//! take `{type: enabled, budget_tokens}` alone. What an Anthropic client says goes through as it is.
 //!
 //! With thinking on, the vendor refuses a forced tool, a temperature other than 1, `top_k`, a `top_p` below
 //! 0.95, and a conversation that waits for a tool's result without the thoughts before the call.
 
 use pointsman_core::Dialect;
 
+use super::models::{Claude, Off};
 use super::words;
 use crate::json::Text;
 use crate::neutral::{Cap, Content, Given, Losses, Message, Request, Role, Target, Thinking};
@@ -38,6 +39,8 @@ pub(super) enum Mode {
     Unset,
     /// `disabled`
     Disabled,
+    /// `between_tools`
+    BetweenTools,
     /// `adaptive`
     Adaptive,
     /// `enabled`, with this `budget_tokens`.
@@ -83,8 +86,11 @@ pub(super) fn decide<'r>(
         return decision;
     }
     let mut decision = foreign(request, target, losses);
+    // A model that refuses to be forced is not.
+    let free = Claude::of(target.model).is_some_and(Claude::refuses_forced_tools);
     let forced = request.tool_choice.as_ref().is_some_and(|given| words::forces_call(&given.value))
-        && !request.tools.is_empty();
+        && !request.tools.is_empty()
+        && !free;
     let stuck = matches!(decision.mode, Mode::Budget(_)) && waits_for_thoughts(&request.messages, target);
     if decision.mode.is_on() && (forced || stuck) {
         decision.mode = Mode::Unset;
@@ -107,37 +113,31 @@ pub(super) fn decide<'r>(
 /// What a client of another dialect means.
 fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losses) -> Decision<'r> {
     let Thinking { on, effort, budget, .. } = &request.thinking;
-    let adaptive = is_adaptive(target.model);
+    let claude = Claude::of(target.model);
     let said = effort.as_ref().map(|given| given.value.value());
     let off = on.as_ref().is_some_and(|given| !given.value)
         || said.as_deref() == Some("none")
         || budget.as_ref().is_some_and(|given| given.value == Cap::Tokens(0));
     if off {
-        // Earlier models do not think unless they are told to.
-        let mode = if adaptive { Mode::Disabled } else { Mode::Unset };
-        return Decision { mode, ..Decision::default() };
+        return switched_off(claude.map_or(Off::Unsaid, Claude::off), &request.thinking, losses);
     }
     let tokens = match budget {
         Some(Given { value: Cap::Tokens(tokens), .. }) => Some(*tokens),
         _ => None,
     };
-    if adaptive {
+    if let Some(claude) = claude.filter(|claude| claude.is_adaptive()) {
         if effort.is_some() && tokens.is_some() {
             losses.given(budget.as_ref());
         }
-        let effort = match (said.as_deref(), tokens) {
-            // There is no less than `low`.
-            (Some("minimal"), _) => Some(Text::from("low")),
-            (Some(_), _) => effort.as_ref().map(|given| given.value.borrowed()),
-            (None, Some(tokens)) => Some(Text::from(match Thinking::effort_of_budget(tokens) {
-                "minimal" => "low",
-                other => other,
-            })),
-            (None, None) => None,
-        };
-        let asked = effort.is_some() || budget.is_some() || on.is_some();
+        let by_budget = tokens.map(Thinking::effort_of_budget);
+        let word = said.as_deref().or(by_budget);
+        let known = word.and_then(|word| claude.effort(word));
+        if said.is_some() && known != said.as_deref() && said.as_deref() != Some("minimal") {
+            losses.given(effort.as_ref());
+        }
+        let asked = known.is_some() || budget.is_some() || on.is_some();
         let mode = if asked { Mode::Adaptive } else { Mode::Unset };
-        return Decision { mode, effort, display: None };
+        return Decision { mode, effort: known.map(Text::from), display: None };
     }
     let by_budget = tokens.is_some();
     let tokens = tokens.or_else(|| said.as_deref().and_then(Thinking::budget_of_effort)).or_else(|| {
@@ -165,6 +165,24 @@ fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losse
     Decision { mode: Mode::Budget(fitted), ..Decision::default() }
 }
 
+/// What is said where the client wants no thoughts.
+fn switched_off<'r>(how: Off, thinking: &Thinking<'_>, losses: &mut Losses) -> Decision<'r> {
+    let Thinking { on, effort, budget, .. } = thinking;
+    let mode = match how {
+        // Earlier models do not think unless they are told to.
+        Off::Unsaid => Mode::Unset,
+        Off::Disabled => Mode::Disabled,
+        Off::BetweenTools => Mode::BetweenTools,
+        Off::Never => {
+            losses.given(on.as_ref().filter(|given| !given.value));
+            losses.given(effort.as_ref().filter(|given| given.value == "none"));
+            losses.given(budget.as_ref().filter(|given| given.value == Cap::Tokens(0)));
+            return Decision { effort: Some(Text::from("low")), ..Decision::default() };
+        }
+    };
+    Decision { mode, ..Decision::default() }
+}
+
 /// Whether the model's last turn called tools, and does not begin with thoughts that the target will take.
 fn waits_for_thoughts(messages: &[Message<'_>], target: &Target<'_>) -> bool {
     let Some(last) = messages.iter().rposition(|message| message.role == Role::Assistant) else {
@@ -183,50 +201,4 @@ fn waits_for_thoughts(messages: &[Message<'_>], target: &Target<'_>) -> bool {
         _ => false,
     });
     calls && answered && !thoughtful
-}
-
-/// Whether the model decides for itself how long to think: Claude 4.6 and later, by its name.
-pub(super) fn is_adaptive(model: &str) -> bool {
-    let Some((_, version)) = model.split_once("claude") else { return false };
-    // `claude-3-7-sonnet-20250219`, `claude-opus-4-20250514`, `claude-opus-4.6@20260101`: a version has one or
-    // two digits, a date has eight.
-    let mut numbers = version
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .map(|digits| digits.parse::<u32>().ok().filter(|_| digits.len() <= 2));
-    match numbers.next().flatten() {
-        None => true,
-        Some(major) => (major, numbers.next().flatten().unwrap_or(0)) >= (4, 6),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_models_name_tells_its_age() {
-        for old in [
-            "claude-3-7-sonnet-20250219",
-            "claude-opus-4-20250514",
-            "claude-opus-4-1-20250805",
-            "claude-sonnet-4-5",
-            "anthropic/claude-haiku-4.5",
-            "claude-2.1",
-            "MiniMax-M2",
-            "deepseek-v4-pro",
-        ] {
-            assert!(!is_adaptive(old), "{old}");
-        }
-        for new in [
-            "claude-opus-4-6",
-            "claude-sonnet-4.6",
-            "anthropic.claude-opus-4-7-v1:0",
-            "claude-opus-5",
-            "claude-opus-4-8@20260901",
-            "claude-mythos-preview",
-        ] {
-            assert!(is_adaptive(new), "{new}");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use super::thinking::{self, Family};
 use super::turns::Conversation;
 use super::{media, words};
 use crate::json::{Text, Writer};
-use crate::neutral::{EncodeError, Encoded, Extension, Given, Losses, Request, Target};
+use crate::neutral::{EncodeError, Encoded, Extension, Given, Losses, Request, Target, Tool, ToolKind};
 
 /// Writes the body of `:generateContent` or `:streamGenerateContent`.
 ///
@@ -61,9 +61,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     let mut top = Top { w, target, client: *dialect, own, rest, losses };
     top.w.frame(b"{");
     top.generation_config(&[
-        &|inner| inner.sampling(sampling),
+        &|inner| inner.sampling(sampling, family),
         &|inner| inner.limits(max_output.as_ref(), stop.as_ref(), choices.as_ref()),
-        &|inner| inner.format(format.as_ref()),
+        &|inner| inner.format(format.as_ref(), family.answers_or_calls() && has_functions(tools)),
         &|inner| inner.logprobs(logprobs.as_ref()),
         &|inner| inner.thinking(&config),
     ]);
@@ -182,6 +182,11 @@ impl Top<'_> {
         conversation.write_system(w, losses);
         conversation.write_turns(w, losses);
     }
+}
+
+/// Whether there is anything to call but Google's own tools.
+fn has_functions(tools: &[Tool<'_>]) -> bool {
+    tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Server(_)))
 }
 
 /// The name inside `object`, if the name is dotted so.

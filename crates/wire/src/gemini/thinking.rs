@@ -16,6 +16,8 @@ pub(super) struct Family {
     size: Size,
     /// What it is told about thinking.
     measure: Measure,
+    /// It is a Gemini, and not one of the open models.
+    own: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +56,22 @@ impl Family {
             // A budget is taken by later models too.
             _ => Measure::Budget,
         };
-        Self { generation, size, measure }
+        Self { generation, size, measure, own: name.contains("gemini") }
     }
 
     /// Whether the provider fetches media for it.
     pub(super) fn fetches(self) -> bool {
         self.generation.is_none_or(|generation| generation >= (2, 5))
+    }
+
+    /// Whether it refuses penalties: none but Google's own models are known to.
+    pub(super) fn refuses_penalties(self) -> bool {
+        self.own && self.generation.is_none_or(|generation| generation >= (2, 5))
+    }
+
+    /// Whether it refuses to answer in JSON where it may call tools.
+    pub(super) fn answers_or_calls(self) -> bool {
+        self.generation.is_some_and(|generation| generation < (3, 0))
     }
 
     /// Whether calls in the conversation must be signed, and results may hold pictures.
@@ -221,7 +233,7 @@ mod tests {
     #[test]
     fn a_models_name_tells_its_family() {
         let family = |model| {
-            let Family { generation, size, measure } = Family::of(model);
+            let Family { generation, size, measure, .. } = Family::of(model);
             (generation, size, measure)
         };
         let third = Some((3, 0));
@@ -233,6 +245,23 @@ mod tests {
         assert_eq!(family("gemini-flash-latest"), (None, Size::Flash, Measure::Budget));
         assert_eq!(family("gemma-3-27b-it").2, Measure::None);
         assert!(Family::of("gemini-3-flash").is_third() && !Family::of("gemini-pro-latest").is_third());
+        for name in
+            ["gemini-2.5-pro", "models/gemini-3.1-pro-preview", "gemini-flash-latest", "gemini-exp-1206"]
+        {
+            assert!(Family::of(name).refuses_penalties(), "{name}");
+        }
+        for name in ["gemini-2.0-flash-001", "gemini-1.5-pro", "gemma-3-27b-it", "", "gemini", "learnlm-2.0"]
+        {
+            assert_eq!(Family::of(name).refuses_penalties(), name == "gemini", "{name}");
+        }
+        for (name, either) in [
+            ("gemini-2.5-pro", true),
+            ("gemini-2.0-flash", true),
+            ("gemini-3-flash", false),
+            ("gemini-pro-latest", false),
+        ] {
+            assert_eq!(Family::of(name).answers_or_calls(), either, "{name}");
+        }
         assert!(Family::of("gemini-pro-latest").fetches() && !Family::of("gemini-2.0-flash").fetches());
     }
 

@@ -62,7 +62,7 @@ pub struct Quirks {
     pub renames: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// OpenAI chat: members that it understands beyond its inventor's. Known are `top_k`, `min_p`,
     /// `repetition_penalty`, `reasoning` (OpenRouter's object), `thinking` (an object with a `type`),
-    /// `enable_thinking`, `reasoning_content` (of earlier turns), `cache_control` and `video_url`.
+    /// `enable_thinking`, `thinking_budget`, `reasoning_content` (of earlier turns), `cache_control` and `video_url`.
     pub extras: Vec<Cow<'static, str>>,
 }
 

@@ -268,12 +268,19 @@ fn efforts_become_budgets_for_earlier_models() {
 
 #[test]
 fn efforts_stay_efforts_for_later_models() {
-    for (said, effort) in [("minimal", "low"), ("medium", "medium"), ("xhigh", "xhigh")] {
+    for (said, effort) in [("minimal", "low"), ("medium", "medium"), ("max", "max")] {
         let (written, losses) = thinking(said, &newer(), |_| {});
         assert_eq!(written["thinking"], json!({ "type": "adaptive" }));
         assert_eq!(written["output_config"], json!({ "effort": effort }));
         assert_eq!(losses, Vec::<String>::new());
     }
+    // This word came with the next version.
+    let (written, losses) = thinking("xhigh", &newer(), |_| {});
+    assert_eq!((&written["output_config"]["effort"], losses), (&json!("high"), lost(&["reasoning_effort"])));
+    let (written, losses) = thinking("enormous", &newer(), |_| {});
+    assert_eq!((written.get("thinking"), losses), (None, lost(&["reasoning_effort"])));
+    let (written, losses) = thinking("xhigh", &named("claude-opus-4-7"), |_| {});
+    assert_eq!((&written["output_config"]["effort"], losses), (&json!("xhigh"), lost(&[])));
     let (written, _) = thinking("none", &newer(), |_| {});
     assert_eq!(written["thinking"], json!({ "type": "disabled" }));
     let (written, _) = thinking("low", &newer(), |request| {
@@ -307,6 +314,95 @@ fn thinking_gives_way_to_what_the_vendor_refuses_beside_it() {
     assert_eq!((written.get("thinking"), losses), (None, vec!["reasoning_effort".to_owned()]));
     let (written, losses) = thinking("low", &newer(), loop_of_tools);
     assert_eq!((&written["thinking"]["type"], losses), (&json!("adaptive"), vec![]));
+}
+
+fn named(model: &'static str) -> Target<'static> {
+    Target::new(Dialect::Anthropic, "anthropic", model)
+}
+
+fn lost(fields: &[&str]) -> Vec<String> {
+    fields.iter().map(|field| (*field).to_owned()).collect()
+}
+
+#[test]
+fn models_that_refuse_sampling_are_not_sent_any() {
+    let drawn = |model, own, numbers: [&'static str; 3]| {
+        let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
+        if own {
+            request.dialect = Dialect::Anthropic;
+        }
+        let [temperature, top_p, top_k] = numbers;
+        request.sampling.temperature = Some(Given::new("temperature", temperature));
+        request.sampling.top_p = Some(Given::new("top_p", top_p));
+        request.sampling.top_k = Some(Given::new("top_k", top_k));
+        let (written, losses) = encoded(&request, &named(model));
+        let sent: Vec<_> = ["temperature", "top_p", "top_k"]
+            .into_iter()
+            .filter(|name| written.get(name).is_some())
+            .collect();
+        (sent, losses)
+    };
+    for model in ["claude-opus-4-7", "anthropic/claude-sonnet-5", "claude-fable-5", "claude-haiku-5-5"] {
+        let all = lost(&["temperature", "top_p", "top_k"]);
+        assert_eq!(drawn(model, false, ["0.2", "0.97", "40"]), (vec![], all), "{model}");
+        // These say the default.
+        assert_eq!(drawn(model, false, ["1", "1.0", "40"]), (vec![], lost(&["top_k"])), "{model}");
+        // The vendor judges its own clients.
+        let sent = vec!["temperature", "top_p", "top_k"];
+        assert_eq!(drawn(model, true, ["0.2", "0.5", "40"]), (sent, lost(&[])), "{model}");
+    }
+    let (sent, losses) = drawn("claude-opus-4-6", false, ["0.2", "1", "40"]);
+    assert_eq!((sent, losses), (vec!["temperature", "top_k"], lost(&[])));
+}
+
+#[test]
+fn thinking_is_switched_off_as_far_as_the_model_lets_it() {
+    let off = |model, change: fn(&mut Request<'static>)| {
+        let (written, losses) = thinking("none", &named(model), change);
+        (written["thinking"]["type"].clone(), written["output_config"]["effort"].clone(), losses)
+    };
+    let by_effort: fn(&mut Request<'static>) = |_| {};
+    for model in ["claude-opus-4-8", "claude-opus-5", "claude-haiku-5-5"] {
+        assert_eq!(off(model, by_effort), (json!("disabled"), Value::Null, lost(&[])), "{model}");
+    }
+    let between = off("claude-sonnet-5-5", by_effort);
+    assert_eq!(between, (json!("between_tools"), Value::Null, lost(&[])));
+    for model in ["claude-opus-5-5", "claude-fable-5", "claude-fable-5-1", "claude-mythos-preview"] {
+        let expected = (Value::Null, json!("low"), lost(&["reasoning_effort"]));
+        assert_eq!(off(model, by_effort), expected, "{model}");
+    }
+    let by_switch = off("claude-opus-5-5", |request| {
+        request.thinking.effort = None;
+        request.thinking.on = Some(Given::new("think", false));
+    });
+    assert_eq!(by_switch, (Value::Null, json!("low"), lost(&["think"])));
+    let by_budget = off("claude-opus-5-5", |request| {
+        request.thinking.effort = None;
+        request.thinking.budget = Some(Given::new("thinkingConfig.thinkingBudget", Cap::Tokens(0)));
+    });
+    assert_eq!(by_budget, (Value::Null, json!("low"), lost(&["thinkingConfig.thinkingBudget"])));
+}
+
+#[test]
+fn models_that_refuse_forced_tools_are_left_to_choose() {
+    let chosen = |model, choice: ToolChoice<'static>| {
+        let (written, losses) = thinking("high", &named(model), |request| {
+            request.tools = vec![function("a"), function("b")];
+            request.tool_choice = Some(Given::new("tool_choice", choice));
+        });
+        (written["tool_choice"].clone(), written["thinking"]["type"].clone(), losses)
+    };
+    for model in ["claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1", "claude-mythos-5-1"] {
+        let free = (json!({ "type": "auto" }), json!("adaptive"), lost(&["tool_choice"]));
+        assert_eq!(chosen(model, ToolChoice::Required), free, "{model}");
+        assert_eq!(chosen(model, ToolChoice::Named(Text::from("a"))), free, "{model}");
+        let (none, _, losses) = chosen(model, ToolChoice::None);
+        assert_eq!((none, losses), (json!({ "type": "none" }), lost(&[])), "{model}");
+    }
+    for model in ["claude-opus-5", "claude-fable-5", "claude-haiku-5-5"] {
+        let (choice, ..) = chosen(model, ToolChoice::Required);
+        assert_eq!(choice, json!({ "type": "any" }), "{model}");
+    }
 }
 
 #[test]

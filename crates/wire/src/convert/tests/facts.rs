@@ -497,7 +497,12 @@ impl Collector {
         ];
         for (name, given) in numbers {
             // Every vendor's default is the same as nothing.
-            if let Some(given) = given.as_ref().filter(|given| given.value != "1" || name != "temperature") {
+            let default = match name {
+                "temperature" => "1",
+                "frequency_penalty" | "presence_penalty" => "0",
+                _ => "",
+            };
+            if let Some(given) = given.as_ref().filter(|given| given.value != default) {
                 self.is(format!("{name} {}", given.value), vec![given.field.to_owned()]);
             }
         }

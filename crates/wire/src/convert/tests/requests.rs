@@ -13,14 +13,14 @@ use crate::neutral::{Request, Target, ToolChoice};
 
 type Checked = Result<(), TestCaseError>;
 
-/// Models with different measures of thinking, by turns.
+/// Models with different measures of thinking, which refuse different things, by turns.
 fn model(dialect: Dialect, which: usize) -> &'static str {
     let models = match dialect {
-        Dialect::OpenAiChat => ["gpt-4o", "gpt-5"],
-        Dialect::OpenAiResponses => ["gpt-4o", "gpt-5"],
-        Dialect::Anthropic => ["claude-sonnet-4-5", "claude-opus-4-6"],
-        Dialect::Gemini => ["gemini-2.5-flash", "gemini-3-flash"],
-        Dialect::Ollama => ["qwen3:8b", "gpt-oss:20b"],
+        Dialect::OpenAiChat => ["gpt-4o", "gpt-5", "gpt-5.2"],
+        Dialect::OpenAiResponses => ["gpt-4o", "gpt-5", "gpt-5.2"],
+        Dialect::Anthropic => ["claude-sonnet-4-5", "claude-opus-4-6", "claude-opus-5-5"],
+        Dialect::Gemini => ["gemini-2.5-flash", "gemini-3-flash", "gemini-2.0-flash"],
+        Dialect::Ollama => ["qwen3:8b", "gpt-oss:20b", "llama3.2"],
     };
     models[which % models.len()]
 }
@@ -94,13 +94,13 @@ fn goes_without_saying(what: &What) -> bool {
 
 fn declared_of(bytes: &[u8], client: Dialect, provider: Dialect) -> Checked {
     let mut maker = Maker::new(bytes);
-    let which = maker.below(2);
+    let which = maker.below(3);
     hop(&maker.request(client), (provider, model(provider, which)), |_, _, _| Ok(()))
 }
 
 fn back_of(bytes: &[u8], client: Dialect, provider: Dialect) -> Checked {
     let mut maker = Maker::new(bytes);
-    let which = maker.below(2);
+    let which = maker.below(3);
     // Written by a third, so that it is what the client's dialect can say.
     let third = Dialect::ALL.into_iter().find(|third| *third != client).unwrap();
     let own = (client, model(client, which));

@@ -1,7 +1,7 @@
 //! `generationConfig`.
 
 use super::super::schema;
-use super::super::thinking::Config;
+use super::super::thinking::{Config, Family};
 use super::Top;
 use crate::json::{Text, Writer};
 use crate::neutral::terms::schema_place;
@@ -25,7 +25,7 @@ impl Top<'_> {
         }
     }
 
-    pub(super) fn sampling(&mut self, sampling: &Sampling<'_>) {
+    pub(super) fn sampling(&mut self, sampling: &Sampling<'_>, family: Family) {
         let Sampling {
             temperature,
             top_p,
@@ -46,7 +46,14 @@ impl Top<'_> {
             ("presencePenalty", presence_penalty),
             ("seed", seed),
         ];
+        let refused = !self.own && family.refuses_penalties();
         for (name, number) in numbers {
+            if refused && name.ends_with("Penalty") {
+                // None is the default.
+                let none = |value: &str| value.parse::<f64>().is_ok_and(|value| value == 0.0);
+                self.losses.given(number.as_ref().filter(|given| !none(given.value)));
+                continue;
+            }
             if let Some(Given { field, value }) = number
                 && self.key(name, field)
             {
@@ -86,8 +93,13 @@ impl Top<'_> {
         }
     }
 
-    pub(super) fn format(&mut self, format: Option<&Given<Format<'_>>>) {
+    /// `calls`: the model may call tools, and could not answer by a format then.
+    pub(super) fn format(&mut self, format: Option<&Given<Format<'_>>>, calls: bool) {
         let Some(Given { field, value }) = format else { return };
+        if calls && !self.own && !matches!(value, Format::Text) {
+            self.losses.field(*field);
+            return;
+        }
         let mime = match value {
             Format::Text if self.own => "text/plain",
             Format::Text => return,

@@ -291,7 +291,7 @@ fn options_have_their_place_or_are_declared() {
     assert_eq!(
         written["generationConfig"],
         json!({
-            "temperature": 0.7, "topP": 0.9, "topK": 40, "frequencyPenalty": 1, "presencePenalty": 2, "seed": 7,
+            "temperature": 0.7, "topP": 0.9, "topK": 40, "seed": 7,
             "maxOutputTokens": 99, "candidateCount": 2, "stopSequences": ["a", "b", "c", "d", "e"],
             "responseLogprobs": true, "logprobs": 3,
         })
@@ -301,6 +301,8 @@ fn options_have_their_place_or_are_declared() {
         "parallel_tool_calls",
         "min_p",
         "repeat_penalty",
+        "frequency_penalty",
+        "presence_penalty",
         "stop",
         "metadata",
         "service_tier",
@@ -381,4 +383,43 @@ fn what_has_no_place_at_all_is_declared() {
     let expected =
         ["messages[0].name", "messages[0].id", "messages[0].citations", "messages[0].cache_control"];
     assert_eq!(encoded(&request, &target()).1, lost(&expected));
+}
+
+#[test]
+fn penalties_are_not_for_recent_models() {
+    let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
+    request.sampling.frequency_penalty = Some(Given::new("frequency_penalty", "0"));
+    request.sampling.presence_penalty = Some(Given::new("presence_penalty", "0.5"));
+    for target in [target(), newer()] {
+        let (written, losses) = encoded(&request, &target);
+        assert_eq!((written.get("generationConfig"), losses), (None, lost(&["presence_penalty"])));
+    }
+    let older = Target::new(Dialect::Gemini, "google", "gemini-2.0-flash");
+    let (written, losses) = encoded(&request, &older);
+    let expected = json!({ "frequencyPenalty": 0, "presencePenalty": 0.5 });
+    assert_eq!((&written["generationConfig"], losses), (&expected, lost(&[])));
+}
+
+#[test]
+fn models_before_the_third_generation_call_tools_or_answer_by_a_format() {
+    let schema = || Format::Schema {
+        name: None,
+        description: None,
+        schema: r#"{"type":"object"}"#.into(),
+        strict: None,
+    };
+    let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
+    for format in [Format::Json, schema()] {
+        request.format = Some(Given::new("response_format", format));
+        request.tools = vec![function("f")];
+        let (written, losses) = encoded(&request, &target());
+        assert_eq!((written.get("generationConfig"), losses), (None, lost(&["response_format"])));
+        let (written, losses) = encoded(&request, &newer());
+        assert_eq!(written["generationConfig"]["responseMimeType"], "application/json");
+        assert_eq!(losses, lost(&[]));
+        request.tools.clear();
+        let (written, losses) = encoded(&request, &target());
+        assert_eq!(written["generationConfig"]["responseMimeType"], "application/json");
+        assert_eq!(losses, lost(&[]));
+    }
 }

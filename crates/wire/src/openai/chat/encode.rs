@@ -15,6 +15,7 @@ use crate::json::Writer;
 use crate::neutral::{
     Block, Content, EncodeError, Encoded, Extension, Losses, Media, Need, Request, Source, Target,
 };
+use crate::openai::abilities::Abilities;
 
 /// Documents, sounds and films at addresses: this dialect takes only pictures so.
 #[must_use]
@@ -58,7 +59,14 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         let problem = "is an address, which this provider does not take: send the bytes";
         return Err(EncodeError { field: need.path.to_string(), problem });
     }
-    let mut encoder = Encoder { target, client: request.dialect, own, losses: Losses::default() };
+    let abilities = match Abilities::of(target.model) {
+        _ if own => Abilities::Open,
+        // Vendors with such a switch have words of their own.
+        Abilities::Unknown if target.quirks.takes("thinking") => Abilities::Open,
+        abilities => abilities,
+    };
+    let losses = Losses::default();
+    let mut encoder = Encoder { target, client: request.dialect, own, abilities, losses };
     let mut writer = Writer::with_capacity(request.room());
     writer.object(|w| encoder.request(w, request));
     Ok(Encoded { body: writer.finish(), losses: encoder.losses })
@@ -69,6 +77,8 @@ struct Encoder<'e> {
     client: Dialect,
     /// The client speaks this dialect too: what it wrote beyond the neutral form is written back.
     own: bool,
+    /// What the model can be told; what a client of this dialect says is the provider's to judge.
+    abilities: Abilities,
     losses: Losses,
 }
 
@@ -103,8 +113,9 @@ impl Encoder<'_> {
         self.tool_choice(w, tool_choice.as_ref(), parallel_tool_calls.as_ref(), tools);
         self.format(w, format.as_ref(), rest);
         self.limits(w, max_output.as_ref(), stop.as_ref(), choices.as_ref());
-        self.sampling(w, sampling);
-        self.logprobs(w, logprobs.as_ref());
+        let effort = self.abilities.effort(thinking).map(|said| said.word);
+        self.sampling(w, sampling, effort.as_deref());
+        self.logprobs(w, logprobs.as_ref(), effort.as_deref());
         self.thinking(w, thinking, rest);
         self.account(w, user.as_ref(), metadata.as_ref(), store.as_ref());
         self.service_tier(w, service_tier.as_ref(), *dialect);

@@ -1,6 +1,7 @@
 //! What goes in comes out: requests, answers and streams of this dialect, alone.
 
 mod answers;
+mod refused;
 mod requests;
 mod streams;
 

@@ -14,6 +14,7 @@ use crate::json::Writer;
 use crate::neutral::{
     Block, Content, EncodeError, Encoded, Extension, Losses, Media, Need, Request, Source, Target,
 };
+use crate::openai::abilities::Abilities;
 
 /// Sounds at addresses: pictures and documents the vendor fetches itself.
 #[must_use]
@@ -52,7 +53,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         let problem = "is an address, which this provider does not take: send the bytes";
         return Err(EncodeError { field: need.path.to_string(), problem });
     }
-    let mut encoder = Encoder { target, client: request.dialect, own, losses: Losses::default() };
+    let abilities = if own { Abilities::Open } else { Abilities::of(target.model) };
+    let losses = Losses::default();
+    let mut encoder = Encoder { target, client: request.dialect, own, abilities, losses };
     let mut writer = Writer::with_capacity(request.room() + ITEM * request.messages.len());
     writer.object(|w| encoder.request(w, request));
     Ok(Encoded { body: writer.finish(), losses: encoder.losses })
@@ -63,6 +66,8 @@ struct Encoder<'e> {
     client: Dialect,
     /// The client speaks this dialect too: what it wrote beyond the neutral form is written back.
     own: bool,
+    /// What the model can be told; what a client of this dialect says is the provider's to judge.
+    abilities: Abilities,
     losses: Losses,
 }
 
@@ -105,10 +110,16 @@ impl Encoder<'_> {
         self.text(w, format.as_ref(), rest);
         self.limits(w, max_output.as_ref(), stop.as_ref());
         self.losses.given(choices.as_ref().filter(|given| given.value != 1));
-        self.sampling(w, sampling);
+        let effort = self.abilities.effort(thinking).map(|said| said.word);
+        self.sampling(w, sampling, effort.as_deref());
         self.reasoning(w, thinking, rest);
-        self.include(w, request);
-        self.top_logprobs(w, logprobs.as_ref());
+        let logprobs = logprobs.as_ref().filter(|given| {
+            let refused = self.abilities.refuses_sampling(effort.as_deref());
+            self.losses.given(Some(*given).filter(|_| refused));
+            !refused
+        });
+        self.include(w, request, logprobs);
+        self.top_logprobs(w, logprobs);
         self.account(w, user.as_ref(), metadata.as_ref());
         self.store(w, store.as_ref());
         self.service_tier(w, service_tier.as_ref());

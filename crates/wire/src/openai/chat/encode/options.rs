@@ -5,13 +5,17 @@ use pointsman_core::Dialect;
 use super::Encoder;
 use crate::json::{Document, Text, Writer};
 use crate::neutral::{
-    Cap, Extension, Format, Given, Logprobs, Path, Sampling, Thinking, Tool, ToolChoice, ToolKind,
+    Cap, Extension, Format, Given, Logprobs, Path, Sampling, Thinking, Tool, ToolChoice, ToolKind, ids,
 };
+
+use crate::openai::strict;
 
 /// Stop sequences that OpenAI takes.
 const MAX_STOPS: usize = 4;
 /// A schema must have a name here, and not everywhere else.
 const SCHEMA_NAME: &str = "answer";
+/// The longest name of a user that OpenAI takes; others take twice as much.
+const MAX_USER: usize = 64;
 
 impl Encoder<'_> {
     pub(super) fn tools(&mut self, w: &mut Writer, tools: &[Tool<'_>]) {
@@ -172,15 +176,30 @@ impl Encoder<'_> {
                     if let Some(description) = description {
                         w.key("description").text(description);
                     }
-                    w.key("schema").raw(schema);
-                    if let Some(strict) = strict {
-                        w.key("strict").bool(*strict);
+                    let obeyed = self.always_obeyed(given.field, schema, *strict);
+                    w.key("schema").raw(obeyed.as_deref().unwrap_or(schema));
+                    if let Some(strict) = strict.or(obeyed.is_some().then_some(true)) {
+                        w.key("strict").bool(strict);
                     }
                     self.own_rest(w, rest, "response_format.json_schema");
                 });
             }
             self.own_rest(w, rest, FIELD);
         });
+    }
+
+    /// The schema where it is to be obeyed as it always was where it comes from: OpenAI's models do only if they are
+    /// told to, and not every schema.
+    fn always_obeyed(&mut self, field: &'static str, schema: &str, strict: Option<bool>) -> Option<String> {
+        let always = matches!(self.client, Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama);
+        if strict.is_some() || !always || !self.abilities.is_openais() {
+            return None;
+        }
+        let obeyed = strict::obeyed(schema);
+        if obeyed.is_none() {
+            self.losses.field(field);
+        }
+        obeyed
     }
 
     /// Top-level extensions of another dialect are told of once, by [`Encoder::extensions`].
@@ -208,7 +227,8 @@ impl Encoder<'_> {
             });
         }
         if let Some(stop) = stop {
-            let taken = if self.own { stop.value.len() } else { stop.value.len().min(MAX_STOPS) };
+            let most = if self.abilities.refuses_stop() { 0 } else { MAX_STOPS };
+            let taken = if self.own { stop.value.len() } else { stop.value.len().min(most) };
             if taken < stop.value.len() {
                 self.losses.field(stop.field);
             }
@@ -229,7 +249,8 @@ impl Encoder<'_> {
         }
     }
 
-    pub(super) fn sampling(&mut self, w: &mut Writer, sampling: &Sampling<'_>) {
+    /// `effort`: the word that is sent.
+    pub(super) fn sampling(&mut self, w: &mut Writer, sampling: &Sampling<'_>, effort: Option<&str>) {
         let Sampling {
             temperature,
             top_p,
@@ -256,14 +277,27 @@ impl Encoder<'_> {
                 self.losses.field(given.field);
                 continue;
             }
+            if let Some(lost) = self.abilities.withholds(name, given.value, effort) {
+                self.losses.given(Some(given).filter(|_| lost));
+                continue;
+            }
             self.put(w, name, given.field, |w| {
                 w.raw(given.value);
             });
         }
     }
 
-    pub(super) fn logprobs(&mut self, w: &mut Writer, logprobs: Option<&Given<Logprobs>>) {
+    pub(super) fn logprobs(
+        &mut self,
+        w: &mut Writer,
+        logprobs: Option<&Given<Logprobs>>,
+        effort: Option<&str>,
+    ) {
         let Some(Given { field, value: Logprobs { top } }) = logprobs else { return };
+        if self.abilities.refuses_sampling(effort) {
+            self.losses.field(*field);
+            return;
+        }
         self.put(w, "logprobs", *field, |w| {
             w.bool(true);
         });
@@ -283,8 +317,15 @@ impl Encoder<'_> {
     ) {
         if let Some(user) = user {
             let name = if self.own { user.field } else { "user" };
+            let value = user.value.value();
+            let long = !self.own && value.chars().count() > MAX_USER;
             self.put(w, name, user.field, |w| {
-                w.text(&user.value);
+                // A digest tells users apart as well as the name does.
+                if long {
+                    w.string(&ids::fit(&value))
+                } else {
+                    w.text(&user.value)
+                };
             });
         }
         if let Some(metadata) = metadata {
@@ -427,7 +468,7 @@ impl Encoder<'_> {
             });
         } else {
             self.losses.given(shown.as_ref());
-            self.effort(w, on.as_ref(), effort.as_ref(), tokens.zip(budget.as_ref()));
+            self.effort(w, thinking);
         }
         if effort.is_some() && tokens.is_some() {
             self.losses.given(budget.as_ref());
@@ -436,34 +477,52 @@ impl Encoder<'_> {
         self.losses.given(encrypted.as_ref());
     }
 
-    fn effort(
-        &mut self,
-        w: &mut Writer,
-        on: Option<&Given<bool>>,
-        effort: Option<&Given<Text<'_>>>,
-        budget: Option<(u64, &Given<Cap>)>,
-    ) {
-        let switched = on.filter(|_| self.takes("thinking") || self.takes("enable_thinking"));
-        if let Some(on) = switched {
-            if self.takes("enable_thinking") {
-                w.key("enable_thinking").bool(on.value);
-            } else {
-                w.key("thinking").object(|w| {
-                    w.key("type").string(if on.value { "enabled" } else { "disabled" });
-                });
-            }
+    fn effort(&mut self, w: &mut Writer, thinking: &Thinking<'_>) {
+        const BUDGET: &str = "thinking_budget";
+        let Thinking { effort, budget, .. } = thinking;
+        let switched = self.switch(w, thinking);
+        if switched == Some(false) {
+            // There is no less than that.
+            self.losses.given(effort.as_ref().filter(|given| given.value != "none"));
+            return;
         }
-        match (effort, budget) {
-            (Some(effort), _) => self.put(w, "reasoning_effort", effort.field, |w| {
-                w.text(&effort.value);
-            }),
-            (None, Some((tokens, given))) => self.put(w, "reasoning_effort", given.field, |w| {
-                w.string(Thinking::effort_of_budget(tokens));
-            }),
-            // A model that cannot think refuses any effort, even `none`: better not to ask.
-            (None, None) if switched.is_none() => self.losses.given(on),
-            (None, None) => {}
+        if let (None, Some(Given { field, value: Cap::Tokens(tokens) })) = (effort, budget)
+            && self.takes(BUDGET)
+        {
+            self.put(w, BUDGET, *field, |w| {
+                w.count(*tokens);
+            });
+            return;
         }
+        let said = self.abilities.effort(thinking);
+        // A model that cannot think refuses any effort, even `none`: better not to ask.
+        if said.is_some() || switched.is_none() {
+            self.abilities.lose(thinking, &mut self.losses);
+        }
+        if let Some(said) = said {
+            self.put(w, "reasoning_effort", said.field, |w| {
+                w.string(&said.word);
+            });
+        }
+    }
+
+    /// The vendor's switch, if it has one and the client said anything of thinking: whether it is on. Elsewhere
+    /// an effort or a budget is enough to be thought for.
+    fn switch(&self, w: &mut Writer, thinking: &Thinking<'_>) -> Option<bool> {
+        let Thinking { on, effort, budget, .. } = thinking;
+        let by_effort = effort.as_ref().map(|given| given.value != "none");
+        let by_budget = budget.as_ref().map(|given| given.value != Cap::Tokens(0));
+        let on = on.as_ref().map(|given| given.value).or(by_effort).or(by_budget)?;
+        if self.takes("enable_thinking") {
+            w.key("enable_thinking").bool(on);
+        } else if self.takes("thinking") {
+            w.key("thinking").object(|w| {
+                w.key("type").string(if on { "enabled" } else { "disabled" });
+            });
+        } else {
+            return None;
+        }
+        Some(on)
     }
 
     /// As the client gave it.

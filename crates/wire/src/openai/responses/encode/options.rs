@@ -11,6 +11,8 @@ use crate::neutral::{
     Cap, Content, Extension, Format, Given, Logprobs, Path, Request, Sampling, Thinking, Tool, ToolChoice,
     ToolKind, ids,
 };
+use crate::openai::abilities::{Abilities, Said, USUAL_EFFORT};
+use crate::openai::strict;
 
 /// The vendor refuses a smaller limit.
 const MIN_OUTPUT: u64 = 16;
@@ -18,8 +20,6 @@ const MIN_OUTPUT: u64 = 16;
 const MAX_USER: usize = 64;
 /// A schema must have a name here, and not everywhere else.
 const SCHEMA_NAME: &str = "answer";
-/// How long to think where a client only says "think".
-const USUAL_EFFORT: &str = "medium";
 
 impl Encoder<'_> {
     pub(super) fn tools(&mut self, w: &mut Writer, tools: &[Tool<'_>]) {
@@ -150,7 +150,7 @@ impl Encoder<'_> {
         w.object(|w| {
             if let Some(given) = format {
                 w.key("format");
-                self.format(w, &given.value, rest);
+                self.format(w, given, rest);
             }
             if let Some(verbosity) = verbosity {
                 w.key("verbosity").raw(verbosity.raw);
@@ -159,8 +159,8 @@ impl Encoder<'_> {
         });
     }
 
-    fn format(&self, w: &mut Writer, format: &Format<'_>, rest: &[Extension<'_>]) {
-        let kind = match format {
+    fn format(&mut self, w: &mut Writer, given: &Given<Format<'_>>, rest: &[Extension<'_>]) {
+        let kind = match &given.value {
             Format::Other(raw) => {
                 w.raw(raw);
                 return;
@@ -171,7 +171,7 @@ impl Encoder<'_> {
         };
         w.object(|w| {
             w.key("type").string(kind);
-            if let Format::Schema { name, description, schema, strict } = format {
+            if let Format::Schema { name, description, schema, strict } = &given.value {
                 w.key("name");
                 match name {
                     Some(name) => w.text(name),
@@ -180,13 +180,28 @@ impl Encoder<'_> {
                 if let Some(description) = description {
                     w.key("description").text(description);
                 }
-                w.key("schema").raw(schema);
-                if let Some(strict) = strict {
-                    w.key("strict").bool(*strict);
+                let obeyed = self.always_obeyed(given.field, schema, *strict);
+                w.key("schema").raw(obeyed.as_deref().unwrap_or(schema));
+                if let Some(strict) = strict.or(obeyed.is_some().then_some(true)) {
+                    w.key("strict").bool(strict);
                 }
             }
             self.inner(w, rest, "text.format");
         });
+    }
+
+    /// The schema where it is to be obeyed as it always was where it comes from: OpenAI's models do only if they are
+    /// told to, and not every schema.
+    fn always_obeyed(&mut self, field: &'static str, schema: &str, strict: Option<bool>) -> Option<String> {
+        let always = matches!(self.client, Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama);
+        if strict.is_some() || !always || !self.abilities.is_openais() {
+            return None;
+        }
+        let obeyed = strict::obeyed(schema);
+        if obeyed.is_none() {
+            self.losses.field(field);
+        }
+        obeyed
     }
 
     /// Writes back what stood beside the known members of a top-level object. Those of another dialect are
@@ -228,7 +243,8 @@ impl Encoder<'_> {
         });
     }
 
-    pub(super) fn sampling(&mut self, w: &mut Writer, sampling: &Sampling<'_>) {
+    /// `effort`: the word that is sent.
+    pub(super) fn sampling(&mut self, w: &mut Writer, sampling: &Sampling<'_>, effort: Option<&str>) {
         let Sampling {
             temperature,
             top_p,
@@ -255,6 +271,10 @@ impl Encoder<'_> {
                 self.losses.field(given.field);
                 continue;
             }
+            if let Some(lost) = self.abilities.withholds(name, given.value, effort) {
+                self.losses.given(Some(given).filter(|_| lost));
+                continue;
+            }
             self.put(w, name, given.field, |w| {
                 w.raw(given.value);
             });
@@ -264,41 +284,37 @@ impl Encoder<'_> {
     /// `"reasoning": {"effort", "summary"}`. Efforts are this dialect's own measure.
     pub(super) fn reasoning(&mut self, w: &mut Writer, thinking: &Thinking<'_>, rest: &[Extension<'_>]) {
         let Thinking { on, effort, budget, summary, shown, encrypted: _ } = thinking;
-        let tokens = budget.as_ref().and_then(|given| match given.value {
-            Cap::Tokens(tokens) => Some((given.field, tokens)),
-            // The model decides, as it does when it is told nothing.
-            Cap::Free => None,
-        });
-        let switched = on.as_ref().filter(|given| given.value && budget.is_none());
-        let effort = match (effort, tokens, switched) {
-            (Some(given), _, _) => Some((given.field, given.value.value())),
-            (None, Some((field, tokens)), _) => {
-                Some((field, Cow::Borrowed(Thinking::effort_of_budget(tokens))))
-            }
-            (None, None, Some(given)) => Some((given.field, Cow::Borrowed(USUAL_EFFORT))),
-            (None, None, None) => {
-                // A model that cannot think refuses any effort, even `none`: better not to ask.
-                self.losses.given(on.as_ref().filter(|given| !given.value));
-                None
-            }
-        };
-        if effort.is_some() && thinking.effort.is_some() && tokens.is_some() {
+        // Whoever only says "think" gets the usual, from any model behind this dialect.
+        let switched = on.as_ref().filter(|given| given.value && budget.is_none() && effort.is_none());
+        let usual = switched.filter(|_| !self.abilities.is_openais());
+        if usual.is_none() {
+            self.abilities.lose(thinking, &mut self.losses);
+        }
+        if effort.is_some() && matches!(budget, Some(Given { value: Cap::Tokens(_), .. })) {
             self.losses.given(budget.as_ref());
         }
+        let usual = usual.map(|given| Said { field: given.field, word: Cow::Borrowed(USUAL_EFFORT) });
+        let effort = self.abilities.effort(thinking).or(usual);
         let summary = match (summary, shown) {
+            // A model that does not reason refuses to be asked.
+            (given, shown) if self.abilities == Abilities::Plain => {
+                self.losses.given(given.as_ref());
+                self.losses.given(shown.as_ref().filter(|given| given.value));
+                None
+            }
             (Some(given), _) => Some((given.field, given.value.value())),
             // Thoughts themselves are never shown; a summary is what there is.
             (None, Some(Given { field, value: true })) => Some((*field, Cow::Borrowed("auto"))),
             (None, _) => None,
         };
         let beside = self.own && rest.iter().any(|own| under(own, "reasoning").is_some());
-        let given = effort.as_ref().or(summary.as_ref()).map(|(field, _)| *field);
+        let given = effort.as_ref().map(|said| said.field).or(summary.as_ref().map(|(field, _)| *field));
         if given.is_none() && !beside || !self.key(w, "reasoning", given.unwrap_or("reasoning")) {
             return;
         }
         w.object(|w| {
-            if let Some((_, effort)) = &effort {
-                w.key("effort").string(effort);
+            if let Some(said) = &effort {
+                w.key("effort").string(&said.word);
             }
             if let Some((field, summary)) = &summary {
                 let older = *field == "reasoning.generate_summary";
@@ -310,15 +326,20 @@ impl Encoder<'_> {
 
     /// `include`: what the client named here, or what its own dialect gives unasked: the cipher of thoughts,
     /// without which the next turn cannot go on from them.
-    pub(super) fn include(&mut self, w: &mut Writer, request: &Request<'_>) {
-        let Request { thinking, logprobs, rest, .. } = request;
+    pub(super) fn include(
+        &mut self,
+        w: &mut Writer,
+        request: &Request<'_>,
+        logprobs: Option<&Given<Logprobs>>,
+    ) {
+        let Request { thinking, rest, .. } = request;
         let asked = thinking.encrypted.as_ref().is_some_and(|given| given.value);
         let encrypted = asked || !self.own && self.thinks(request);
         let others: Vec<_> = rest.iter().filter(|own| self.own && own.name == INCLUDE).collect();
         if !encrypted && logprobs.is_none() && others.is_empty() {
             return;
         }
-        let given = logprobs.as_ref().map(|given| given.field);
+        let given = logprobs.map(|given| given.field);
         let unasked = given.is_none() && !asked && others.is_empty();
         if unasked && self.target.quirks.name(INCLUDE).is_none() {
             return;
@@ -350,7 +371,9 @@ impl Encoder<'_> {
             || effort.as_ref().is_some_and(|given| given.value == "none");
         let asked = on.is_some() || effort.is_some() || budget.is_some();
         let goes_on = || request.messages.iter().flat_map(|m| &m.blocks).any(|block| sealed(&block.content));
-        !off && (asked || is_reasoner(self.target.model) || goes_on())
+        // Models for chats refuse it, though some of them reason.
+        let known = self.abilities.is_reasoner() && !self.target.model.contains("-chat");
+        !off && self.abilities != Abilities::Plain && (asked || known || goes_on())
     }
 
     pub(super) fn top_logprobs(&mut self, w: &mut Writer, logprobs: Option<&Given<Logprobs>>) {
@@ -484,34 +507,4 @@ fn write_format(w: &mut Writer, format: &str) {
             w.text(&key).frame(b":").raw(Node::raw(value));
         }
     });
-}
-
-/// OpenAI's models that think, by their names: `o3`, `gpt-5.1-codex`, but not `gpt-5-chat-latest`.
-fn is_reasoner(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    let digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    let generation = name.strip_prefix("gpt-").map(|rest| rest.split(['-', '.']).next().unwrap_or_default());
-    let newer = generation.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number >= 5);
-    (newer && !name.contains("-chat"))
-        || name.strip_prefix('o').is_some_and(digit)
-        || name.starts_with("codex-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_models_name_tells_whether_it_thinks() {
-        for name in
-            ["o1", "o3-mini", "openai/o4-mini", "gpt-5", "gpt-5.1-codex", "gpt-6-nano", "codex-mini-latest"]
-        {
-            assert!(is_reasoner(name), "{name}");
-        }
-        for name in
-            ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "gpt-oss-20b", "omni", "chatgpt-4o-latest"]
-        {
-            assert!(!is_reasoner(name), "{name}");
-        }
-    }
 }

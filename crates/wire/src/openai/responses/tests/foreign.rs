@@ -244,7 +244,8 @@ fn efforts_are_this_dialects_measure_of_thinking() {
     );
     assert_eq!(
         reasoning(json!({ "thinking": { "type": "adaptive" }, "output_config": { "effort": "max" } })),
-        (json!({ "effort": "max" }), include.clone(), none())
+        // Not every model knows more than that.
+        (json!({ "effort": "high" }), include.clone(), vec!["output_config.effort".to_owned()])
     );
     assert_eq!(reasoning(json!({ "thinking": { "type": "adaptive" } })), (Value::Null, include, none()));
     // A model that cannot think refuses to be told not to.
@@ -260,6 +261,51 @@ fn efforts_are_this_dialects_measure_of_thinking() {
     let quirks = Quirks { drops: vec!["include".into(), "store".into()], ..Quirks::NONE };
     let (seen, losses) = from(Dialect::OpenAiChat, &body, &Target { quirks: &quirks, ..known });
     assert_eq!((seen, losses), (json!({ "model": "gpt-5.1", "input": [user("x")] }), none()));
+}
+
+#[test]
+fn what_a_model_refuses_is_left_out() {
+    let asked = |model, more: Value| {
+        let mut body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "x" }] }] });
+        body["generationConfig"] = more;
+        from(Dialect::Gemini, &body, &Target { model, ..target() })
+    };
+    let lost = |names: &[&str]| -> Vec<String> {
+        names.iter().map(|name| format!("generationConfig.{name}")).collect()
+    };
+    let drawn = json!({ "temperature": 0.1, "topP": 0.5, "responseLogprobs": true, "logprobs": 2 });
+    let (seen, losses) = asked("gpt-5-mini", drawn.clone());
+    for name in ["temperature", "top_p", "top_logprobs"] {
+        assert_eq!(seen.get(name), None, "{name}");
+    }
+    assert_eq!(seen["include"], json!(["reasoning.encrypted_content"]));
+    assert_eq!(losses, lost(&["temperature", "topP", "responseLogprobs"]));
+    let (seen, losses) = asked("gpt-4.1", drawn.clone());
+    assert_eq!((&seen["temperature"], &seen["top_logprobs"], losses), (&json!(0.1), &json!(2), vec![]));
+    let mut thoughtful = drawn;
+    thoughtful["thinkingConfig"] = json!({ "thinkingBudget": 9000, "includeThoughts": true });
+    let (seen, losses) = asked("gpt-4.1", thoughtful);
+    assert_eq!((seen.get("reasoning"), &seen["include"]), (None, &json!(["message.output_text.logprobs"])));
+    assert_eq!(losses, lost(&["thinkingConfig.thinkingBudget", "thinkingConfig.includeThoughts"]));
+    let (seen, losses) = asked("o3", json!({ "thinkingConfig": { "thinkingBudget": 0 } }));
+    assert_eq!(seen["reasoning"], json!({ "effort": "low" }));
+    assert_eq!(losses, lost(&["thinkingConfig.thinkingBudget"]));
+}
+
+#[test]
+fn a_schema_that_was_always_obeyed_still_is() {
+    let format = |schema: Value| {
+        let body =
+            json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }], "format": schema });
+        let (seen, losses) = from(Dialect::Ollama, &body, &Target { model: "gpt-4.1", ..target() });
+        (seen["text"]["format"].clone(), losses)
+    };
+    let schema = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    let (seen, losses) = format(schema.clone());
+    assert_eq!(seen, json!({ "type": "json_schema", "name": "answer", "schema": schema, "strict": true }));
+    assert_eq!(losses, Vec::<String>::new());
+    let (seen, losses) = format(json!({ "type": "object", "additionalProperties": true }));
+    assert_eq!((seen.get("strict"), losses), (None, vec!["format".to_owned()]));
 }
 
 /// A request of another dialect with these turns.
