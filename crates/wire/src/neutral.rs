@@ -27,7 +27,7 @@ pub use arguments::{Arguments, NotAnObject};
 pub use context::{AnswerContext, Encoded, Origin, Sink};
 pub use event::{BlockId, Event, Head};
 pub use loss::{Extension, Losses, Path};
-pub use media::write_data_url;
+pub use media::{type_of, write_data_url};
 pub use message::{Block, Citation, Content, Media, Message, Reasoning, Role, Source, ToolCall, ToolResult};
 pub use request::{Cap, Format, Given, Logprobs, Request, Sampling, Thinking, ToolChoice};
 pub use schema::Schema;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::json::{Fields, Kind, Node, Text, Writer};
 use crate::neutral::{
     Block, Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, fields,
-    read,
+    read, type_of,
 };
 
 /// Media that Anthropic does not take from where they are: it fetches pictures and PDF documents itself, by
@@ -127,10 +127,13 @@ pub(super) fn image_source<'m>(
     resolved: &'m Resolved,
 ) -> Option<Sayable<'m>> {
     if let Some((fetched, data)) = resolved.bytes(&media.source) {
+        let sniffed = type_of(&data.value()).filter(|mime| mime.starts_with("image/"));
         let mime = match (fetched, &media.mime) {
+            // The vendor looks at the bytes itself, and refuses a picture that is called by another's type.
+            _ if sniffed.is_some() && !own => Text::from(sniffed?),
             (Some(mime), _) => Text::from(mime),
             (None, Some(mime)) => mime.borrowed(),
-            (None, None) => Text::from(sniff(&data)?),
+            (None, None) => Text::from(sniffed?),
         };
         // `image/jpg` is no registered type, and is in wide use.
         let mime = if mime == "image/jpg" { Text::from("image/jpeg") } else { mime };
@@ -151,7 +154,7 @@ pub(super) fn document_source<'m>(
 ) -> Option<Sayable<'m>> {
     if let Some((fetched, data)) = resolved.bytes(&media.source) {
         let mime = fetched.map(Text::from).or_else(|| media.mime.as_ref().map(Text::borrowed));
-        let mime = mime.unwrap_or_else(|| Text::from(sniff(&data).unwrap_or_default()));
+        let mime = mime.unwrap_or_else(|| Text::from(type_of(&data.value()).unwrap_or_default()));
         let mime = mime.value();
         let mime = mime.split(';').next().unwrap_or_default().trim();
         if mime == PDF {
@@ -184,18 +187,4 @@ pub(super) fn write_source(w: &mut Writer, source: &Sayable<'_>, extra: impl FnO
         };
         extra(w);
     });
-}
-
-/// The picture types that Anthropic takes, and how each begins in base64; and PDF.
-const BEGINNINGS: [(&str, &str); 5] = [
-    ("iVBORw0KGgo", "image/png"),
-    ("/9j/", "image/jpeg"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-    ("JVBERi", PDF),
-];
-
-fn sniff(data: &Text<'_>) -> Option<&'static str> {
-    let value = data.value();
-    BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, mime)| *mime)
 }

@@ -8,7 +8,7 @@ use super::read;
 use super::thinking::Family;
 use crate::json::{Node, Text, Writer};
 use crate::neutral::{
-    Block, Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target,
+    Block, Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, type_of,
 };
 
 /// Media that this provider does not take from where they are. Google fetches them itself, by `https`
@@ -159,16 +159,6 @@ fn type_by_name(uri: &str) -> Option<&'static str> {
     TYPES.iter().find(|(known, _)| end.eq_ignore_ascii_case(known)).map(|(_, mime)| *mime)
 }
 
-/// How each type begins in base64.
-const BEGINNINGS: [(&str, &str); 6] = [
-    ("iVBORw0KGgo", "image/png"),
-    ("/9j/", "image/jpeg"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-    ("JVBERi", "application/pdf"),
-    ("SUQz", "audio/mp3"),
-];
-
 /// Base64 in the standard alphabet, padded: the Python SDK sends the other one.
 fn standard(text: Text<'_>) -> Text<'_> {
     let raw = match &text {
@@ -241,17 +231,14 @@ fn accepted(mime: Text<'_>) -> Text<'_> {
 }
 
 fn guess(content: &Content<'_>, data: &Text<'_>) -> Text<'static> {
-    let value = data.value();
-    let found = BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning));
-    Text::from(found.map_or_else(
-        || match content {
-            Content::Image(_) => "image/png",
-            Content::Audio(_) => "audio/wav",
-            Content::Video(_) => "video/mp4",
-            _ => "application/pdf",
-        },
-        |(_, mime)| *mime,
-    ))
+    // A sound that begins as a picture does is none.
+    let fits = |mime: &&str| !matches!(content, Content::Audio(_)) || mime.starts_with("audio/");
+    Text::from(type_of(&data.value()).filter(fits).unwrap_or(match content {
+        Content::Image(_) => "image/png",
+        Content::Audio(_) => "audio/wav",
+        Content::Video(_) => "video/mp4",
+        _ => "application/pdf",
+    }))
 }
 
 /// Writes the member of a part.
@@ -346,5 +333,7 @@ mod tests {
         let Some(Sayable::Inline { mime, .. }) = sayable(&image, false, &none) else { panic!() };
         assert_eq!(mime, "image/jpeg");
         assert_eq!(guess(&image, &Text::from("????")), "image/png");
+        let Content::Image(media) = image else { panic!() };
+        assert_eq!(guess(&Content::Audio(media), &Text::from("UklGRiQAAABXQVZF")), "audio/wav");
     }
 }

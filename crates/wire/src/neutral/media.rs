@@ -1,4 +1,5 @@
-//! `data:` addresses (RFC 2397): media that some dialects put where others have base64.
+//! `data:` addresses (RFC 2397), media that some dialects put where others have base64; and what kind of medium
+//! base64 holds.
 
 use super::Source;
 use crate::json::{Text, Writer};
@@ -27,6 +28,23 @@ impl<'a> Source<'a> {
     }
 }
 
+/// How each type begins in base64.
+const BEGINNINGS: [(&str, &str); 6] = [
+    ("iVBORw0KGgo", "image/png"),
+    ("/9j/", "image/jpeg"),
+    ("R0lGOD", "image/gif"),
+    ("UklGR", "image/webp"),
+    ("JVBERi", "application/pdf"),
+    ("SUQz", "audio/mp3"),
+];
+
+/// The type of a medium in base64, by its first bytes. Sounds in WAVE begin as pictures in WebP do, for which they
+/// are taken.
+#[must_use]
+pub fn type_of(base64: &str) -> Option<&'static str> {
+    BEGINNINGS.iter().find(|(beginning, _)| base64.starts_with(beginning)).map(|(_, mime)| *mime)
+}
+
 /// Writes a base64 `data:` address.
 pub fn write_data_url(writer: &mut Writer, mime: &str, data: &Text<'_>) {
     writer.joined(&[Text::from("data:"), Text::from(mime), Text::from(";base64,"), data.borrowed()]);
@@ -47,6 +65,25 @@ fn split(url: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_tell_what_they_are() {
+        for (base64, expected) in [
+            ("iVBORw0KGgoAAAANSUhEUg", Some("image/png")),
+            // JFIF, EXIF, those of many cameras, and Adobe's.
+            ("/9j/4AAQSkZJRg", Some("image/jpeg")),
+            ("/9j/4QAYRXhpZg", Some("image/jpeg")),
+            ("/9j/2wCEAAEBAQ", Some("image/jpeg")),
+            ("/9j/7gAOQWRvYmU", Some("image/jpeg")),
+            ("R0lGODlhAQABAA", Some("image/gif")),
+            ("UklGRiQAAABXRUJQ", Some("image/webp")),
+            ("JVBERi0xLjcK", Some("application/pdf")),
+            ("AAAA", None),
+            ("", None),
+        ] {
+            assert_eq!(type_of(base64), expected, "{base64}");
+        }
+    }
 
     fn read(url: Text<'_>) -> (String, Option<String>) {
         let (source, mime) = Source::from_url(url);

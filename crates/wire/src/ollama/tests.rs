@@ -285,3 +285,27 @@ fn errors_are_texts() {
     assert!(render_stream_error(&error, "", &[]).ends_with(b"}\n"));
     assert_eq!(parse_error(br#"{"error":"model \"x\" not found"}"#).message, "model \"x\" not found");
 }
+
+#[test]
+fn pictures_are_called_by_what_they_are() {
+    for (base64, expected) in [
+        ("/9j/2wCEAAEB", "image/jpeg"),
+        ("/9j/7gAOQWRv", "image/jpeg"),
+        ("R0lGODlhAQAB", "image/gif"),
+        ("UklGRiQAAABX", "image/webp"),
+        ("iVBORw0KGgoA", "image/png"),
+        // Most are.
+        ("JVBERi0xLjcK", "image/png"),
+        ("", "image/png"),
+    ] {
+        let picture = json!({ "role": "user", "content": "x", "images": [base64] }).to_string();
+        let body = format!(r#"{{"model":"m","messages":[{picture}]}}"#);
+        let document = Document::read(body.as_bytes()).unwrap();
+        let request = decode_request(&document).unwrap();
+        let mime = request.messages.iter().flat_map(|message| &message.blocks).find_map(|block| {
+            let Content::Image(media) = &block.content else { return None };
+            media.mime.as_ref().map(|mime| mime.value().into_owned())
+        });
+        assert_eq!(mime.as_deref(), Some(expected), "{base64}");
+    }
+}

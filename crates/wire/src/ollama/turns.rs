@@ -5,17 +5,12 @@ use pointsman_core::Dialect;
 use crate::json::{Text, Writer};
 use crate::neutral::{
     Block, Content, EncodeError, Extension, Losses, Media, Message, Need, Path, Resolved, Role, Source,
-    Target, ToolResult, terms,
+    Target, ToolResult, terms, type_of,
 };
 
 /// The type of a picture in base64, by its first bytes; most are PNG.
 pub(super) fn image_type(base64: &str) -> &'static str {
-    match base64.get(..5).unwrap_or_default() {
-        "/9j/4" => "image/jpeg",
-        "R0lGO" => "image/gif",
-        "UklGR" => "image/webp",
-        _ => "image/png",
-    }
+    type_of(base64).filter(|mime| mime.starts_with("image/")).unwrap_or("image/png")
 }
 
 /// Pictures that are not here.

@@ -565,3 +565,20 @@ fn citations_of_others_are_not_sent() {
     assert_eq!(written["messages"][1]["content"], json!([{ "type": "text", "text": "y" }]));
     assert_eq!(losses, ["messages[1].content[0].citations"]);
 }
+
+#[test]
+fn pictures_are_called_by_what_they_are() {
+    let called = |client, mime: &'static str, data: &'static str| {
+        let picture = Content::Image(media(Source::Base64(Text::from(data)), Some(mime)));
+        let mut request = foreign(vec![said(Role::User, vec![block(picture)])]);
+        request.dialect = client;
+        let (written, losses) = encoded(&request, &target());
+        assert_eq!(losses, Vec::<String>::new());
+        written["messages"][0]["content"][0]["source"]["media_type"].clone()
+    };
+    // The vendor looks at the bytes, and refuses another name for them.
+    assert_eq!(called(Dialect::OpenAiChat, "image/png", "/9j/2wCEAAEB"), "image/jpeg");
+    assert_eq!(called(Dialect::OpenAiChat, "image/png", "iVBORw0KGgoA"), "image/png");
+    assert_eq!(called(Dialect::OpenAiChat, "image/webp", "AAAA"), "image/webp");
+    assert_eq!(called(Dialect::Anthropic, "image/png", "/9j/2wCEAAEB"), "image/png");
+}
