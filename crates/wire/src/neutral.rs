@@ -34,6 +34,7 @@ pub use schema::Schema;
 pub use seal::{Seal, SealKind, may_hold_tag};
 pub use target::{Need, Quirks, Resolved, Target};
 pub use tool::{Tool, ToolKind};
+pub(crate) use tool::{custom_names, is_custom};
 
 use crate::json::{JsonError, Node};
 

@@ -1,6 +1,7 @@
 //! A request for a provider.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use pointsman_core::Dialect;
 
@@ -209,16 +210,17 @@ impl Top<'_> {
             _ => None,
         };
         let own = self.own;
+        let named: Option<HashSet<&Text<'_>>> = among.map(|names| names.iter().collect());
         let wanted = |tool: &&Tool<'_>| {
-            among.is_none_or(|names| names.contains(&tool.name))
+            named.as_ref().is_none_or(|names| names.contains(&tool.name))
                 && (own || !matches!(tool.kind, ToolKind::Server(_)))
         };
         for tool in tools.iter().filter(|tool| !own && matches!(tool.kind, ToolKind::Server(_))) {
             self.losses.at(tool.path);
         }
         if let (Some(names), Some(choice)) = (among.filter(|_| !own), choice) {
-            let known = |name: &Text<'_>| tools.iter().any(|tool| tool.name == *name && wanted(&tool));
-            if !names.iter().all(known) {
+            let known: HashSet<&Text<'_>> = tools.iter().filter(wanted).map(|tool| &tool.name).collect();
+            if !names.iter().all(|name| known.contains(name)) {
                 self.losses.field(choice.field);
             }
         }
@@ -235,10 +237,11 @@ impl Top<'_> {
 
     fn tool_choice(&mut self, request: &Request<'_>) {
         let (choice, parallel) = (request.tool_choice.as_ref(), request.parallel_tool_calls.as_ref());
-        let named = |tool: &Tool<'_>| match choice.map(|given| &given.value) {
-            Some(ToolChoice::Among { names, .. }) => names.contains(&tool.name),
-            _ => true,
+        let among: Option<HashSet<&Text<'_>>> = match choice.map(|given| &given.value) {
+            Some(ToolChoice::Among { names, .. }) => Some(names.iter().collect()),
+            _ => None,
         };
+        let named = |tool: &Tool<'_>| among.as_ref().is_none_or(|names| names.contains(&tool.name));
         let own = self.own;
         let callable =
             request.tools.iter().any(|tool| own || named(tool) && !matches!(tool.kind, ToolKind::Server(_)));

@@ -22,7 +22,7 @@ pub fn needs(request: &Request<'_>, target: &Target<'_>) -> Vec<Need> {
             _ => need(block, target.media, &mut needs),
         }
     }
-    needs
+    Need::once(needs)
 }
 
 fn need(block: &Block<'_>, resolved: &Resolved, needs: &mut Vec<Need>) {
@@ -34,7 +34,7 @@ fn need(block: &Block<'_>, resolved: &Resolved, needs: &mut Vec<Need>) {
     let Source::Url(url) = &media.source else { return };
     let url = url.value();
     let fetchable = url.starts_with("http://") || (url.starts_with("https://") && !taken);
-    if fetchable && !resolved.0.contains_key(&*url) && needs.iter().all(|need: &Need| need.url != url) {
+    if fetchable && !resolved.0.contains_key(&*url) {
         needs.push(Need { url: url.into_owned(), path: block.path });
     }
 }

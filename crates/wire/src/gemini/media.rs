@@ -29,18 +29,14 @@ pub fn needs(request: &Request<'_>, target: &Target<'_>) -> Vec<Need> {
             _ => need(block, fetches, target.media, &mut needs),
         }
     }
-    needs
+    Need::once(needs)
 }
 
 fn need(block: &Block<'_>, fetches: bool, resolved: &Resolved, needs: &mut Vec<Need>) {
     let Some(Media { source: Source::Url(url), .. }) = medium(&block.content) else { return };
     let url = url.value();
     let taken = is_film_address(&url) || fetches && url.starts_with("https://");
-    if url.starts_with("http")
-        && !taken
-        && !resolved.0.contains_key(&*url)
-        && needs.iter().all(|need: &Need| need.url != url)
-    {
+    if url.starts_with("http") && !taken && !resolved.0.contains_key(&*url) {
         needs.push(Need { url: url.into_owned(), path: block.path });
     }
 }

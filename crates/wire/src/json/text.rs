@@ -2,6 +2,7 @@
 //! wants to read it.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
 use super::string::{RawStr, escaped_equals, has_escape, unescape_lossy};
 
@@ -115,6 +116,13 @@ impl PartialEq for Text<'_> {
 }
 
 impl Eq for Text<'_> {}
+
+/// Of the value, however it is written.
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value().hash(state);
+    }
+}
 
 impl PartialEq<str> for Text<'_> {
     #[inline]

@@ -1,6 +1,6 @@
 //! A request, whatever the dialect.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use pointsman_core::Dialect;
 
@@ -228,7 +228,7 @@ impl<'a> Request<'a> {
     /// conversation); a result without an id is that of the earliest unanswered call of its name, or has
     /// its name (or a number) for an id; a result without a name has that of its call. A decoder calls this last.
     pub fn link(&mut self) {
-        let mut calls: VecDeque<(Text<'a>, Text<'a>)> = VecDeque::new();
+        let mut calls = OpenCalls::default();
         let mut count = 0u32;
         for block in self.messages.iter_mut().flat_map(|message| &mut message.blocks) {
             match &mut block.content {
@@ -237,15 +237,15 @@ impl<'a> Request<'a> {
                         call.id = Text::from(format!("call_{count}"));
                     }
                     count += 1;
-                    calls.push_back((call.id.clone(), call.name.clone()));
+                    calls.push(call.id.clone(), call.name.clone());
                 }
                 Content::ToolResult(result) => {
-                    let found = if result.id.is_empty() {
-                        calls.iter().position(|(_, name)| result.name.as_ref().is_none_or(|own| own == name))
-                    } else {
-                        calls.iter().position(|(id, _)| *id == result.id)
+                    let found = match (&result.name, result.id.is_empty()) {
+                        (_, false) => calls.take_by_id(&result.id),
+                        (Some(name), true) => calls.take_by_name(name),
+                        (None, true) => calls.take_first(),
                     };
-                    let Some((id, name)) = found.and_then(|at| calls.remove(at)) else {
+                    let Some((id, name)) = found else {
                         result.own_name = result.name.is_some();
                         if result.id.is_empty() {
                             let name = result.name.as_ref().map(|name| name.value().into_owned());
@@ -269,6 +269,58 @@ impl<'a> Request<'a> {
     pub fn split_instructions(&self) -> (&[Message<'a>], &[Message<'a>]) {
         let turns = self.messages.iter().position(|m| !matches!(m.role, Role::System | Role::Developer));
         self.messages.split_at(turns.unwrap_or(self.messages.len()))
+    }
+}
+
+/// Calls that no result has answered yet, in order. Found without a look at each: a request may have tens of
+/// thousands.
+#[derive(Default)]
+struct OpenCalls<'a> {
+    /// Id and name; `None` once it is answered.
+    calls: Vec<Option<(Text<'a>, Text<'a>)>>,
+    by_id: HashMap<Text<'a>, VecDeque<usize>>,
+    by_name: HashMap<Text<'a>, VecDeque<usize>>,
+    /// Those before are answered.
+    first: usize,
+}
+
+impl<'a> OpenCalls<'a> {
+    fn push(&mut self, id: Text<'a>, name: Text<'a>) {
+        let at = self.calls.len();
+        self.by_id.entry(id.clone()).or_default().push_back(at);
+        self.by_name.entry(name.clone()).or_default().push_back(at);
+        self.calls.push(Some((id, name)));
+    }
+
+    fn take_by_id(&mut self, id: &Text<'a>) -> Option<(Text<'a>, Text<'a>)> {
+        Self::take(&mut self.calls, self.by_id.get_mut(id)?)
+    }
+
+    fn take_by_name(&mut self, name: &Text<'a>) -> Option<(Text<'a>, Text<'a>)> {
+        Self::take(&mut self.calls, self.by_name.get_mut(name)?)
+    }
+
+    fn take_first(&mut self) -> Option<(Text<'a>, Text<'a>)> {
+        while let Some(call) = self.calls.get_mut(self.first) {
+            self.first += 1;
+            if let Some(call) = call.take() {
+                return Some(call);
+            }
+        }
+        None
+    }
+
+    /// The earliest of these that is not answered. Each is looked at once.
+    fn take(
+        calls: &mut [Option<(Text<'a>, Text<'a>)>],
+        places: &mut VecDeque<usize>,
+    ) -> Option<(Text<'a>, Text<'a>)> {
+        while let Some(at) = places.pop_front() {
+            if let Some(call) = calls.get_mut(at).and_then(Option::take) {
+                return Some(call);
+            }
+        }
+        None
     }
 }
 
@@ -327,6 +379,18 @@ mod tests {
         ]);
         let expected = [("call_0", "weather"), ("call_2", "weather"), ("call_1", "time")];
         assert_eq!(pairs, expected.map(|(id, name)| (id.to_owned(), name.to_owned())));
+    }
+
+    #[test]
+    fn tens_of_thousands_of_calls_are_linked_in_one_pass() {
+        // A look at each open call for each result would be two thousand million comparisons: minutes.
+        const MANY: usize = 60_000;
+        let mut blocks: Vec<_> = (0..MANY).map(|_| call("", "x")).collect();
+        blocks.extend((0..MANY).map(|_| result("nobody", None)));
+        blocks.extend((0..MANY).map(|_| result("", Some("stray"))));
+        blocks.extend((0..MANY).map(|_| result("", Some("x"))));
+        let pairs = linked(blocks);
+        assert_eq!(pairs[3 * MANY - 1], (format!("call_{}", MANY - 1), "x".to_owned()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whom a request is encoded for, and what must be fetched before.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pointsman_core::Dialect;
 
@@ -100,6 +100,15 @@ pub struct Need {
     pub url: String,
     /// Where the client named it.
     pub path: Path,
+}
+
+impl Need {
+    /// Each address once, where it is met first.
+    pub(crate) fn once(mut needs: Vec<Self>) -> Vec<Self> {
+        let mut known = HashSet::new();
+        needs.retain(|need| known.insert(need.url.clone()));
+        needs
+    }
 }
 
 /// Fetched media by address: type and base64.

@@ -1,5 +1,7 @@
 //! Tools that a model may call.
 
+use std::collections::HashSet;
+
 use super::{Extension, Path, Schema};
 use crate::json::Text;
 
@@ -37,4 +39,15 @@ pub enum ToolKind<'a> {
     },
     /// The provider runs it: the whole definition, as JSON. Only the same dialect can carry it.
     Server(&'a str),
+}
+
+/// Whether a tool of this name takes free text.
+pub(crate) fn is_custom(tools: &[Tool<'_>], name: &Text<'_>) -> bool {
+    tools.iter().any(|tool| tool.name == *name && matches!(tool.kind, ToolKind::Custom { .. }))
+}
+
+/// The names of those that take free text, to look up many.
+pub(crate) fn custom_names<'t, 'a>(tools: &'t [Tool<'a>]) -> HashSet<&'t Text<'a>> {
+    let customs = tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Custom { .. }));
+    customs.map(|tool| &tool.name).collect()
 }

@@ -1,5 +1,7 @@
 //! What the model says, in requests and in answers: thoughts, text, refusals, calls.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+
 use pointsman_core::Dialect;
 
 use super::parts::{self, Place};
@@ -293,24 +295,34 @@ fn read_function_call<'a>(node: Node<'_, 'a>, place: Place) -> Result<Block<'a>,
 
 /// OpenRouter keeps a call's proof among the details, under the call's id.
 fn join_calls_and_seals(blocks: &mut Vec<Block<'_>>) {
-    let mut at = 0;
-    while at < blocks.len() {
-        let id = match blocks.get(at).map(|block| &block.content) {
-            Some(Content::Reasoning(own)) if own.text.is_empty() && own.summary.is_empty() => own.id.clone(),
-            _ => None,
-        };
-        let is_its = |block: &Block<'_>| match &block.content {
-            Content::ToolCall(call) => call.seal.is_none() && Some(&call.id) == id.as_ref(),
-            _ => false,
-        };
-        let Some(call) = id.as_ref().and_then(|_| blocks.iter().position(is_its)) else {
-            at += 1;
-            continue;
-        };
-        let Content::Reasoning(own) = blocks.remove(at).content else { continue };
-        // The call stood behind what was just removed.
-        if let Some(Block { content: Content::ToolCall(call), .. }) = blocks.get_mut(call - 1) {
-            call.seal = own.seal;
+    let mut open: HashMap<Text<'_>, VecDeque<usize>> = HashMap::new();
+    for (at, block) in blocks.iter().enumerate() {
+        if let Content::ToolCall(call) = &block.content
+            && call.seal.is_none()
+        {
+            open.entry(call.id.clone()).or_default().push_back(at);
         }
     }
+    if open.is_empty() {
+        return;
+    }
+    let mut seals = Vec::new();
+    let mut joined = HashSet::new();
+    for (at, block) in blocks.iter_mut().enumerate() {
+        let Content::Reasoning(own) = &mut block.content else { continue };
+        let calls = own.id.as_ref().filter(|_| own.text.is_empty() && own.summary.is_empty());
+        let Some(calls) = calls.and_then(|id| open.get_mut(id)) else { continue };
+        let call = if own.seal.is_some() { calls.pop_front() } else { calls.front().copied() };
+        if let Some(call) = call {
+            seals.push((call, own.seal.take()));
+            joined.insert(at);
+        }
+    }
+    for (at, seal) in seals {
+        if let Some(Block { content: Content::ToolCall(call), .. }) = blocks.get_mut(at) {
+            call.seal = seal.or(call.seal.take());
+        }
+    }
+    let mut at = 0..;
+    blocks.retain(|_| at.next().is_none_or(|at| !joined.contains(&at)));
 }

@@ -6,6 +6,8 @@
 mod options;
 mod tools;
 
+use std::collections::HashSet;
+
 use pointsman_core::Dialect;
 
 use super::assistant::{self, Author};
@@ -191,15 +193,15 @@ fn is_custom_call(block: &Block<'_>) -> bool {
 /// A result does not say that its tool was a custom one; its call does.
 fn mark_custom_results(request: &mut Request<'_>) {
     let blocks = request.messages.iter().flat_map(|message| &message.blocks);
-    let ids: Vec<String> = blocks
+    let ids: HashSet<Text<'_>> = blocks
         .filter_map(|block| match &block.content {
-            Content::ToolCall(call) if is_custom_call(block) => Some(call.id.value().into_owned()),
+            Content::ToolCall(call) if is_custom_call(block) => Some(call.id.clone()),
             _ => None,
         })
         .collect();
     for block in request.messages.iter_mut().flat_map(|message| &mut message.blocks) {
         if let Content::ToolResult(result) = &mut block.content {
-            result.custom = ids.iter().any(|id| result.id == id.as_str());
+            result.custom = ids.contains(&result.id);
         }
     }
 }

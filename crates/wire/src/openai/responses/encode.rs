@@ -28,13 +28,13 @@ pub fn needs(request: &Request<'_>, target: &Target<'_>) -> Vec<Need> {
             _ => need(block, target, &mut needs),
         }
     }
-    needs
+    Need::once(needs)
 }
 
 fn need(block: &Block<'_>, target: &Target<'_>, needs: &mut Vec<Need>) {
     let Content::Audio(Media { source: Source::Url(url), .. }) = &block.content else { return };
     let url = url.value();
-    if !target.media.0.contains_key(&*url) && needs.iter().all(|need| need.url != url) {
+    if !target.media.0.contains_key(&*url) {
         needs.push(Need { url: url.into_owned(), path: block.path });
     }
 }

@@ -5,7 +5,8 @@ use pointsman_core::Dialect;
 use super::Encoder;
 use crate::json::{Document, Text, Writer};
 use crate::neutral::{
-    Cap, Extension, Format, Given, Logprobs, Path, Sampling, Thinking, Tool, ToolChoice, ToolKind, ids,
+    Cap, Extension, Format, Given, Logprobs, Path, Sampling, Thinking, Tool, ToolChoice, ToolKind,
+    custom_names, ids, is_custom,
 };
 
 use crate::openai::strict;
@@ -122,13 +123,15 @@ impl Encoder<'_> {
                         w.key("name").text(name);
                     });
                 }
-                ToolChoice::Named(name) => write_named(w, name, tools),
+                ToolChoice::Named(name) => write_named(w, name, is_custom(tools, name)),
                 ToolChoice::Among { names, required } => {
+                    let customs = custom_names(tools);
                     w.object(|w| {
                         w.key("type").string("allowed_tools").key("allowed_tools").object(|w| {
                             w.key("mode").string(if *required { "required" } else { "auto" });
-                            w.key("tools")
-                                .array(|w| names.iter().for_each(|name| write_named(w, name, tools)));
+                            w.key("tools").array(|w| {
+                                names.iter().for_each(|name| write_named(w, name, customs.contains(name)));
+                            });
                         });
                     });
                 }
@@ -424,8 +427,7 @@ fn write_format(w: &mut Writer, format: &str) {
     });
 }
 
-fn write_named(w: &mut Writer, name: &Text<'_>, tools: &[Tool<'_>]) {
-    let custom = tools.iter().any(|tool| tool.name == *name && matches!(tool.kind, ToolKind::Custom { .. }));
+fn write_named(w: &mut Writer, name: &Text<'_>, custom: bool) {
     let kind = if custom { "custom" } else { "function" };
     w.object(|w| {
         w.key("type").string(kind).key(kind).object(|w| {

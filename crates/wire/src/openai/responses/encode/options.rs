@@ -9,7 +9,7 @@ use super::{Encoder, NESTED, under};
 use crate::json::{Document, Node, Text, Writer};
 use crate::neutral::{
     Cap, Content, Extension, Format, Given, Logprobs, Path, Request, Sampling, Thinking, Tool, ToolChoice,
-    ToolKind, ids,
+    ToolKind, custom_names, ids, is_custom,
 };
 use crate::openai::abilities::{Abilities, Said, USUAL_EFFORT};
 use crate::openai::strict;
@@ -109,12 +109,15 @@ impl Encoder<'_> {
                 ToolChoice::Required => {
                     w.string("required");
                 }
-                ToolChoice::Named(name) => write_named(w, name, tools),
+                ToolChoice::Named(name) => write_named(w, name, is_custom(tools, name)),
                 ToolChoice::Among { names, required } => {
+                    let customs = custom_names(tools);
                     w.object(|w| {
                         w.key("type").string("allowed_tools");
                         w.key("mode").string(if *required { "required" } else { "auto" });
-                        w.key("tools").array(|w| names.iter().for_each(|name| write_named(w, name, tools)));
+                        w.key("tools").array(|w| {
+                            names.iter().for_each(|name| write_named(w, name, customs.contains(name)));
+                        });
                     });
                 }
             });
@@ -486,8 +489,7 @@ impl Encoder<'_> {
 const SHARED_WITH_CHAT: [&str; 5] =
     ["prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "safety_identifier", "moderation"];
 
-fn write_named(w: &mut Writer, name: &Text<'_>, tools: &[Tool<'_>]) {
-    let custom = tools.iter().any(|tool| tool.name == *name && matches!(tool.kind, ToolKind::Custom { .. }));
+fn write_named(w: &mut Writer, name: &Text<'_>, custom: bool) {
     w.object(|w| {
         w.key("type").string(if custom { "custom" } else { "function" }).key("name").text(name);
     });
