@@ -74,13 +74,17 @@ pub(crate) fn one(
     respond(dialect, rendered)
 }
 
-/// Anthropic's clients ask on OpenAI's paths, but with headers of their own: the version, or the key in a place
-/// where no other client has it.
+/// Anthropic's clients ask on OpenAI's paths, and Google's newer ones, but with headers of their own: the version,
+/// or the key in a place where no other client has it.
 fn as_asked(dialect: Dialect, head: &request::Parts) -> Dialect {
     let has = |name: &str| head.headers.contains_key(name);
-    let key_alone = has("x-api-key") && !has("authorization") && !has("api-key") && !has("x-goog-api-key");
+    let key_in = |name: &str| {
+        let places = ["authorization", "api-key", "x-api-key", "x-goog-api-key"];
+        places.into_iter().all(|place| has(place) == (place == name))
+    };
     match dialect {
-        Dialect::OpenAiChat if has("anthropic-version") || key_alone => Dialect::Anthropic,
+        Dialect::OpenAiChat if has("anthropic-version") || key_in("x-api-key") => Dialect::Anthropic,
+        Dialect::OpenAiChat if key_in("x-goog-api-key") => Dialect::Gemini,
         dialect => dialect,
     }
 }

@@ -52,8 +52,22 @@ struct Meant {
 
 /// A 404 with the right URL.
 pub(crate) fn not_found(head: &request::Parts) -> Response<ResponseBody> {
-    let dialect = meant(head.uri.path()).map_or(Dialect::OpenAiChat, |meant| meant.dialect);
+    let path = head.uri.path();
+    let dialect = meant(path).map_or_else(|| family(path).1, |meant| meant.dialect);
     errors::response_in(dialect, &error(head), None)
+}
+
+/// Whose API a path belongs to, by its beginning: the base URL of its clients, and who reads the error.
+fn family(path: &str) -> (&'static str, Dialect) {
+    let begins =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match () {
+        () if begins("/api") => ("", Dialect::Ollama),
+        () if begins("/v1/messages") => ("", Dialect::Anthropic),
+        () if begins("/v1beta") || begins("/v1/cachedContents") => ("", Dialect::Gemini),
+        () if begins("/v1/responses") => ("/v1", Dialect::OpenAiResponses),
+        () => ("/v1", Dialect::OpenAiChat),
+    }
 }
 
 /// Why there is no such path, and which one was meant.
@@ -67,8 +81,10 @@ pub(crate) fn error(head: &request::Parts) -> PublicError {
             "there is no {shown}; the URL is http://{host}{path}: give clients the base URL http://{host}{base}"
         ),
         None => format!(
-            "there is no {shown}; this server has {}: give clients the base URL http://{host}/v1",
-            PATHS.join(", ")
+            "there is no {shown}; this server has {}, /v1/responses, /v1/messages, {GEMINI}generateContent and its kin, \
+             /api/chat and its kin: give clients of this API the base URL http://{host}{}",
+            PATHS.join(", "),
+            family(path).0
         ),
     };
     PublicError::new(ErrorCode::UnknownPath, message)
@@ -119,6 +135,20 @@ mod tests {
         assert_eq!(path("/embeddings").as_deref(), Some("/v1/embeddings"));
         assert_eq!(path("/v1/images"), None);
         assert_eq!(path("/favicon.ico"), None);
+    }
+
+    #[test]
+    fn the_beginning_tells_whose_api_it_is() {
+        for (path, base, dialect) in [
+            ("/api/pull", "", Dialect::Ollama),
+            ("/v1/messages/batches", "", Dialect::Anthropic),
+            ("/v1beta/cachedContents", "", Dialect::Gemini),
+            ("/v1/responses/compact", "/v1", Dialect::OpenAiResponses),
+            ("/v1/threads", "/v1", Dialect::OpenAiChat),
+            ("/apiary", "/v1", Dialect::OpenAiChat),
+        ] {
+            assert_eq!(family(path), (base, dialect), "{path}");
+        }
     }
 
     #[test]

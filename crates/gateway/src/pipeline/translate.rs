@@ -136,7 +136,8 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
     if let Some(continuation) = &dispatch.continuation {
         encoded.body = continuation.mark(encoded.body, deployment, speech.upstream);
     }
-    let strict = dispatch.route.strict && dispatch.operation == Operation::Chat;
+    let said = matches!(dispatch.operation, Operation::Chat | Operation::TextCompletion);
+    let strict = dispatch.route.strict && said;
     if let Some(first) = encoded.losses.iter().next().filter(|_| strict) {
         let message = format!(
             "`{first}` has no place in a request to {}, and this route is `strict`; leave it out, or use another model",

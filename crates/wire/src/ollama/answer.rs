@@ -47,8 +47,11 @@ pub(super) fn finish(word: Option<Text<'_>>, calls: bool) -> Finish<'_> {
     Finish { reason: reason(&raw.value(), calls), raw: Some(raw), stop_sequence: None }
 }
 
+/// Nobody counts more: what is above it is no count.
+const MAX_TOKENS: u64 = 1_000_000_000;
+
 pub(super) fn usage(body: &mut Fields<'_, '_>) -> Option<Usage> {
-    let mut count = |name| body.take(name).and_then(crate::json::Node::count);
+    let mut count = |name| body.take(name).and_then(crate::json::Node::count).filter(|n| *n <= MAX_TOKENS);
     let (input, output) = (count("prompt_eval_count"), count("eval_count"));
     // What came from its cache is left out of the count: nothing at all is told then.
     (input.is_some() || output.is_some()).then(|| Usage {

@@ -147,6 +147,13 @@ fn an_answer_keeps_thoughts_calls_and_counts() {
 }
 
 #[test]
+fn a_count_that_cannot_be_is_none() {
+    let text = r#"{"model": "m", "done": true, "message": {"role": "assistant", "content": "x"},
+        "prompt_eval_count": 1000000001, "eval_count": 18446744073709551615}"#;
+    assert_eq!(decode_answer(&decoded(text), &ORIGIN).unwrap().usage, None);
+}
+
+#[test]
 fn what_is_no_answer_is_refused() {
     for text in ["{}", "[]", r#"{"message": 1}"#, r#"{"error": "no"}"#, r#"{"message": {"content": 1}}"#] {
         assert!(decode_answer(&decoded(text), &ORIGIN).is_err(), "{text}");

@@ -84,8 +84,13 @@ async fn a_strict_route_refuses_what_it_would_have_to_leave_out() {
         "{}",
         reply.message()
     );
+    // A prompt of Ollama's is a chat elsewhere.
+    let prompt = json!({ "model": "exact", "prompt": "x", "stream": false, "options": { "seed": 7 } });
+    let refused = world.send(ask("/api/generate", &prompt)).await;
+    assert_eq!(refused.status, 400, "{:?}", refused.body);
+    assert!(refused.json()["error"].as_str().unwrap().contains("`options.seed`"), "{:?}", refused.body);
     assert_eq!(claude.received().len(), 1);
-    let record = world.records(2).await.remove(1);
+    let record = world.records(3).await.remove(1);
     assert_eq!((record.outcome, record.status, record.attempts.len()), (Outcome::ClientFault, 400, 0));
     world.assert_at_rest();
 }

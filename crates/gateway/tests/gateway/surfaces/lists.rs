@@ -36,6 +36,11 @@ async fn anthropics_clients_ask_with_their_header() {
         let both = with(with(get("/v1/models"), "x-api-key", "any"), other.0, other.1);
         assert_eq!(world.send(both).await.json()["object"], "list", "{}", other.0);
     }
+    // Google's newer clients ask here, too.
+    let google = |path: &str| with(get(path), "x-goog-api-key", "any");
+    let page = world.send(google("/v1/models?pageSize=2")).await.json();
+    assert_eq!(page["models"].as_array().map(Vec::len), Some(2), "{page}");
+    assert_eq!(world.send(google("/v1/models/olla/l")).await.json()["name"], "models/olla/l");
     // Without any of it, it is OpenAI's.
     assert_eq!(world.send(get("/v1/models")).await.json()["object"], "list");
 }
@@ -60,7 +65,7 @@ async fn geminis_clients_page_and_find() {
     let none = world.send(get("/v1beta/models/nobody/x")).await;
     assert_eq!((none.status, &none.json()["error"]["status"]), (404, &json!("NOT_FOUND")));
     let method = world.send(post("/v1beta/models/olla/l:predict", "{}")).await;
-    assert_eq!((method.status, &method.json()["error"]["code"]), (404, &json!("unknown_path")));
+    assert_eq!((method.status, &method.json()["error"]["status"]), (404, &json!("NOT_FOUND")));
     assert_eq!(world.send(call("DELETE", "/v1beta/models")).await.status, 405);
 }
 
