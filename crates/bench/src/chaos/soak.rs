@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const LOOKS_PER_MEMORY: u32 = 20;
 /// The limits, and a breaker with shortened times.
 const PROVIDER: &str = "    dialects: [openai-chat, openai-responses, anthropic]
+    keys: [{ env: CHAOS_KEY }, { env: CHAOS_KEY_2 }, { env: CHAOS_KEY_3 }, { env: CHAOS_KEY_4 }]
     models: [mmmm, long]
     include_usage: true
     timeouts: { connect: 1s, first_byte: 700ms, first_token: 700ms, between_chunks: 1500ms, total: 60s }

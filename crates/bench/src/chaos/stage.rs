@@ -20,6 +20,8 @@ use crate::server::{Program, Remains, Server};
 const REST: Duration = Duration::from_secs(10);
 /// A second key of a provider.
 pub(super) const SECOND_KEY: (&str, &str) = ("CHAOS_KEY_2", "sk-chaos-0002");
+/// Further ones.
+const MORE_KEYS: [(&str, &str); 2] = [("CHAOS_KEY_3", "sk-chaos-0003"), ("CHAOS_KEY_4", "sk-chaos-0004")];
 
 /// Providers that fail as they are told, a gateway and its clients.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(super) async fn providers(count: usize) -> io::Result<(Vec<Injector>, Vec<Fa
 pub(super) fn gateway(binary: &Path, yaml: String, cores: Cores) -> io::Result<Server> {
     let mut environment = Row::environment().to_vec();
     environment.push(SECOND_KEY);
+    environment.extend(MORE_KEYS);
     let program = Program::Configured { binary: binary.to_path_buf(), yaml, environment };
     Server::start(&program, std::net::SocketAddr::from(([127, 0, 0, 1], 1)), cores)
 }

@@ -93,6 +93,10 @@ fn page() -> &'static str {
     "<!doctype html><title>502</title><h1>Bad Gateway</h1>"
 }
 
+/// Calls in the time to the reset, as a provider tells that has no room just now: so many that whoever believes it
+/// afterwards is not held back.
+const TOLD_LIMIT: &str = "5000";
+
 fn error(dialect: Dialect, (status, words, wait): (u16, Words, Wait), manner: &Manner) -> Answer {
     let anthropic = dialect == Dialect::Anthropic;
     if words == Words::Page {
@@ -107,11 +111,11 @@ fn error(dialect: Dialect, (status, words, wait): (u16, Words, Wait), manner: &M
         Wait::Seconds(seconds) => answer.header("retry-after", &seconds.to_string()),
         Wait::Date(seconds) => answer.header("retry-after", &httpdate::fmt_http_date(after(seconds))),
         Wait::Headers(seconds) if anthropic => answer
-            .header("anthropic-ratelimit-requests-limit", "50")
+            .header("anthropic-ratelimit-requests-limit", TOLD_LIMIT)
             .header("anthropic-ratelimit-requests-remaining", "0")
             .header("anthropic-ratelimit-requests-reset", &rfc3339(manner.unix_seconds + seconds)),
         Wait::Headers(seconds) => answer
-            .header("x-ratelimit-limit-requests", "50")
+            .header("x-ratelimit-limit-requests", TOLD_LIMIT)
             .header("x-ratelimit-remaining-requests", "0")
             .header("x-ratelimit-reset-requests", &format!("{seconds}s")),
     }

@@ -125,15 +125,18 @@ async fn flap(injector: Injector, state: Arc<State>, long: Duration, seed: u64) 
     let shares: &[f64] = if long >= LONG { &[0.25, 0.65] } else { &[0.3] };
     let mut due: Vec<_> = shares.iter().map(|share| begun + long.mul_f64(*share)).collect();
     let (mut dead, mut rng) = (Vec::new(), Rng::new(seed));
+    let mut faults: Vec<(u64, &'static Fault)> = soaked().map(|fault| (0, fault)).collect();
     while !state.is_over() {
-        let mut faults: Vec<_> = soaked().collect();
-        while !faults.is_empty() && !state.is_over() {
-            if due.first().is_some_and(|due| Instant::now() >= *due) {
-                due.remove(0);
-                dead.push(die(&state, long, dead.len()).await);
-            }
-            let fault = faults.swap_remove(rng.below(faults.len() as u64) as usize);
-            befall(&injector, &state, fault).await;
+        if due.first().is_some_and(|due| Instant::now() >= *due) {
+            due.remove(0);
+            dead.push(die(&state, long, dead.len()).await);
+        }
+        // Some befall few attempts before they are left in peace: those that were seen least come next.
+        let least = faults.iter().map(|(seen, _)| *seen).min().unwrap_or_default();
+        let rare: Vec<_> = faults.iter_mut().filter(|(seen, _)| *seen <= least + BEFALLS / 2).collect();
+        let drawn = rng.below(rare.len().max(1) as u64) as usize;
+        if let Some((seen, fault)) = rare.into_iter().nth(drawn) {
+            *seen += befall(&injector, &state, fault).await;
         }
     }
     state.set(None);
@@ -141,8 +144,11 @@ async fn flap(injector: Injector, state: Arc<State>, long: Duration, seed: u64) 
     dead
 }
 
-async fn befall(injector: &Injector, state: &State, fault: &'static Fault) {
-    if matches!(fault.what, What::Refuse) {
+/// How many attempts it befell; of refused connections as many as are wanted.
+async fn befall(injector: &Injector, state: &State, fault: &'static Fault) -> u64 {
+    let before = state.befallen.load(Ordering::Relaxed);
+    let refuses = matches!(fault.what, What::Refuse);
+    if refuses {
         injector.listen(false);
         sleep(REFUSES_FOR).await;
         injector.listen(true);
@@ -152,6 +158,7 @@ async fn befall(injector: &Injector, state: &State, fault: &'static Fault) {
         state.set(None);
     }
     state.wait(&state.arrived, WELL).await;
+    if refuses { BEFALLS } else { state.befallen.load(Ordering::Relaxed) - before }
 }
 
 /// Dead for a while, then left alone: first it does not answer, later it fails at once.
