@@ -15,6 +15,15 @@ pub use limits::{limits_seen, tells_limit};
 pub use wait::{parse_retry_after, retry_after};
 use words::{BY_PHRASE, BY_STATUS, BY_WORD};
 
+/// OpenAI and Azure; Anthropic and those that speak its dialect; Google.
+const SEAL_PHRASES: [&[&str]; 5] = [
+    &["encrypted content", "could not be"],
+    &["signature", "thinking", "invalid"],
+    &["thinking", "blocks", "cannot be modified"],
+    &["thinking", "bound to a different"],
+    &["thought signature", "not valid"],
+];
+
 /// What the body of an error says, as far as it could be read. The default says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErrorInfo<'a> {
@@ -73,6 +82,16 @@ pub fn classify(status: u16, wait: Option<Duration>, error: &ErrorInfo<'_>) -> O
         Class::UpstreamFault => Outcome::UpstreamFault,
         Class::Timeout => Outcome::Timeout(Phase::FirstByte),
     }
+}
+
+/// Whether a provider refuses a request because it cannot verify somebody's proof or cipher of thoughts in it, or
+/// because thoughts are not where it wrote them. Without them it takes the same request.
+#[must_use]
+pub fn blames_seal(error: &ErrorInfo<'_>) -> bool {
+    let message = error.message.unwrap_or_default().to_ascii_lowercase();
+    let says = |parts: &[&str]| parts.iter().all(|part| message.contains(part));
+    error.code.is_some_and(|code| code.eq_ignore_ascii_case("invalid_encrypted_content"))
+        || SEAL_PHRASES.iter().any(|parts| says(parts))
 }
 
 /// What an error inside a successful answer or stream means: its words, else a fault of the upstream.

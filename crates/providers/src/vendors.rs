@@ -75,6 +75,8 @@ pub struct Quirks {
     pub old_max_tokens: bool,
     /// There is no `developer` role; `system` is used.
     pub no_developer_role: bool,
+    /// Ids of tool calls have nine letters and digits.
+    pub short_call_ids: bool,
     /// Top-level fields that it refuses.
     pub drops: &'static [&'static str],
     /// Top-level fields that it calls otherwise.
@@ -88,6 +90,7 @@ impl Quirks {
     pub const NONE: Self = Self {
         old_max_tokens: false,
         no_developer_role: false,
+        short_call_ids: false,
         drops: &[],
         renames: &[],
         reasoning: Reasoning::Unknown,

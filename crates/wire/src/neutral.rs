@@ -31,7 +31,7 @@ pub use media::{type_of, write_data_url};
 pub use message::{Block, Citation, Content, Media, Message, Reasoning, Role, Source, ToolCall, ToolResult};
 pub use request::{Cap, Format, Given, Logprobs, Request, Sampling, Thinking, ToolChoice};
 pub use schema::Schema;
-pub use seal::{Seal, SealKind, may_hold_tag};
+pub use seal::{Seal, SealKind, may_hold_results, may_hold_tag};
 pub use target::{Need, Quirks, Resolved, Target};
 pub use tool::{Tool, ToolKind};
 pub(crate) use tool::{custom_names, is_custom};

@@ -13,6 +13,8 @@ section! {
         old_max_tokens: Option<bool>,
         /// Whether `system` stands for the `developer` role.
         no_developer_role: Option<bool>,
+        /// Whether ids of tool calls must have nine letters and digits, as Mistral's.
+        short_call_ids: Option<bool>,
         /// Top-level fields that it refuses.
         drops: Option<OneOrMany<String>>,
         /// Top-level fields that it calls otherwise.

@@ -178,7 +178,7 @@ fn presets_are_overridden_key_by_key() {
   gemini-proxy: { kind: gemini, vendor: gemini, base_url: 'https://proxy.test/v1beta', keys: { env: OTHER } }",
     );
     let mistral = &snapshot.provider_named("mistral").unwrap().quirks;
-    assert!(mistral.old_max_tokens && !mistral.no_developer_role);
+    assert!(mistral.old_max_tokens && !mistral.no_developer_role && mistral.short_call_ids);
     assert_eq!((mistral.name("stop"), mistral.name("seed")), (Some("halt"), Some("seed")));
     assert_eq!(mistral.name("stream_options"), None, "as the vendor has it");
     let mine = snapshot.provider_named("mine").unwrap();

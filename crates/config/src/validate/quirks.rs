@@ -18,6 +18,7 @@ pub(super) fn of_vendor(vendor: &Vendor) -> Quirks {
     Quirks {
         old_max_tokens: usual.old_max_tokens,
         no_developer_role: usual.no_developer_role,
+        short_call_ids: usual.short_call_ids,
         drops: usual.drops.iter().map(|&field| field.into()).collect(),
         renames: usual.renames.iter().map(|&(from, to)| (from.into(), to.into())).collect(),
         extras: extras.iter().map(|&extra| extra.into()).collect(),
@@ -26,13 +27,14 @@ pub(super) fn of_vendor(vendor: &Vendor) -> Quirks {
 
 /// The same with what the file says in its place, key by key.
 pub(super) fn with(usual: Quirks, written: raw::Quirks) -> Quirks {
-    let raw::Quirks { old_max_tokens, no_developer_role, drops, renames, extras } = written;
+    let raw::Quirks { old_max_tokens, no_developer_role, short_call_ids, drops, renames, extras } = written;
     let renamed = |renames: crate::decode::Named<String>| {
         renames.0.into_iter().filter_map(|(from, to)| Some((from.value.into(), to?.into()))).collect()
     };
     Quirks {
         old_max_tokens: old_max_tokens.unwrap_or(usual.old_max_tokens),
         no_developer_role: no_developer_role.unwrap_or(usual.no_developer_role),
+        short_call_ids: short_call_ids.unwrap_or(usual.short_call_ids),
         drops: drops.map_or(usual.drops, |drops| drops.0.into_iter().map(Into::into).collect()),
         renames: renames.map_or(usual.renames, renamed),
         extras: extras.map_or(usual.extras, |extras| extras.0.into_iter().map(raw::Extra::word).collect()),

@@ -63,6 +63,8 @@ pub(crate) struct Failure {
     pub(crate) rejection: Option<Box<Rejection>>,
     /// What it used all the same, where it says so.
     pub(crate) usage: Option<Box<Usage>>,
+    /// It cannot verify somebody's proof or cipher of thoughts in the request.
+    pub(crate) blames_seal: bool,
     /// Where nothing was sent because the request cannot be said to this candidate.
     pub(crate) unsaid: Option<Box<Unsaid>>,
 }
@@ -78,7 +80,15 @@ pub(crate) struct Unsaid {
 
 impl Failure {
     pub(crate) fn new(outcome: Outcome, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { outcome, public: public.into(), detail: None, rejection: None, usage: None, unsaid: None }
+        Self {
+            outcome,
+            public: public.into(),
+            detail: None,
+            rejection: None,
+            usage: None,
+            blames_seal: false,
+            unsaid: None,
+        }
     }
 
     /// Nothing was sent.

@@ -73,6 +73,8 @@ pub(crate) struct Dispatch {
     pub(crate) media: Option<Box<Media>>,
     /// What it takes to keep the answer.
     pub(crate) keeping: Option<Box<Keeping>>,
+    /// Proofs and ciphers of thoughts stay here: somebody has refused them.
+    pub(crate) unsealed: bool,
     /// What somebody is asked to go on with.
     pub(crate) continuation: Option<Arc<Continuation>>,
     /// Whoever waits for the same answer.
@@ -116,6 +118,7 @@ impl Dispatch {
             dropped: Losses::default(),
             media: None,
             keeping: None,
+            unsealed: false,
             continuation: None,
             leader: None,
             candidates: Candidates::new(planned.candidates, planned.chains),

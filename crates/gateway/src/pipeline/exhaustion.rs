@@ -50,9 +50,9 @@ impl Dispatch {
         error
     }
 
-    /// Attempts that were made.
+    /// Attempts that were made, without those that were made anew with less in them.
     fn sent(&self) -> impl Iterator<Item = &(Arc<Deployment>, Failure)> {
-        self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none())
+        self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none() && !failure.blames_seal)
     }
 
     /// Those who were passed over and never called.

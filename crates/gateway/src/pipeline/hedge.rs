@@ -142,6 +142,7 @@ impl Dispatch {
             dropped: Losses::default(),
             media: None,
             keeping: None,
+            unsealed: self.unsealed,
             continuation: self.continuation.clone(),
             leader: None,
             candidates: self.candidates.fork(),

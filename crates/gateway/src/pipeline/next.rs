@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman_config::Deployment;
-use pointsman_core::{Outcome, PublicError};
+use pointsman_core::{Operation, Outcome, PublicError};
 use pointsman_resilience::{Attempts, Decision, Failed, decide};
 
 use crate::endpoints::RouteSite;
@@ -74,9 +74,17 @@ impl Dispatch {
     pub(crate) fn go_on_if(
         &mut self,
         deployment: Arc<Deployment>,
-        failure: Failure,
+        mut failure: Failure,
         may_repeat: bool,
     ) -> Result<Option<Box<Rejection>>, PublicError> {
+        failure.blames_seal = failure.blames_seal && may_repeat && self.without_seals();
+        if failure.blames_seal {
+            tracing::debug!(deployment = %deployment.key, "asked again without the proofs of thoughts that it refuses");
+            // Its own words are no answer any more.
+            failure.rejection = None;
+            self.failures.push((deployment, failure));
+            return Ok(None);
+        }
         let redirected = self.redirect(&deployment, failure.outcome);
         let (next, decision) = match self.other_key(failure.outcome) {
             Some(next) => (Some(next.into()), Decision::Fallback),
@@ -150,6 +158,19 @@ impl Dispatch {
             Some(rejection) => Ok(Some(rejection)),
             None => Err(self.exhausted()),
         }
+    }
+
+    /// Whether the same candidate may be asked once more, without proofs and ciphers of thoughts: those of another
+    /// provider of its dialect, of an earlier key, or of thoughts that stand elsewhere by now.
+    fn without_seals(&mut self) -> bool {
+        let position = self.candidates.position;
+        if self.unsealed || self.at_its_end() || self.operation != Operation::Chat {
+            return false;
+        }
+        let Ok(pass) = self.admit(position, false) else { return false };
+        self.unsealed = true;
+        self.turn_to(position, pass);
+        true
     }
 
     /// Another key of the same provider, where the one that was used is refused or at its limit and others are not.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use pointsman_config::{Deployment, Provider};
 use pointsman_core::{Dialect, Operation, Outcome};
 use pointsman_providers::classify::classify_body_error;
-use pointsman_providers::{ErrorInfo, classify, retry_after};
+use pointsman_providers::{ErrorInfo, blames_seal, classify, retry_after};
 use pointsman_transport::{UpstreamBody, collect};
 use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::codec;
@@ -160,7 +160,8 @@ pub(crate) fn blamed(
             word.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(MAX_KIND_CHARS),
         );
     }
-    Failure::new(outcome, String::from_utf8_lossy(&public).into_owned()).because(kind)
+    let failure = Failure::new(outcome, String::from_utf8_lossy(&public).into_owned()).because(kind);
+    Failure { blames_seal: outcome == Outcome::ClientFault && blames_seal(&error_info(error)), ..failure }
 }
 
 /// The same text without the provider's keys, which some servers repeat in their errors.

@@ -11,7 +11,8 @@ use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, codec_for, count_request};
 use pointsman_wire::json::Document;
 use pointsman_wire::neutral::{
-    AnswerContext, Choice, DecodeError, EncodeError, Encoded, Need, Origin, Reason, Target, may_hold_tag,
+    AnswerContext, Choice, DecodeError, EncodeError, Encoded, Need, Origin, Reason, Target, may_hold_results,
+    may_hold_tag,
 };
 use pointsman_wire::neutral::{Request as NeutralRequest, Resolved};
 use pointsman_wire::openai::answer::observe;
@@ -54,7 +55,10 @@ impl Speech {
         // Proofs of thoughts that another provider made must not reach this one: they are taken out by
         // the same conversion.
         let rest = dispatch.continuation.as_ref().is_some_and(|continuation| continuation.goes_on());
-        let rewritten = upstream != client || rest || may_hold_tag(&dispatch.outgoing.body);
+        let body = &dispatch.outgoing.body;
+        // Ids of calls that another provider made do not fit everywhere, even in the same dialect.
+        let ids = deployment.provider.quirks.short_call_ids && may_hold_results(body);
+        let rewritten = upstream != client || rest || ids || dispatch.unsealed || may_hold_tag(body);
         Self { client, upstream, rewritten }
     }
 
@@ -123,6 +127,7 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
         stream_usage: provider.accepts_include_usage,
         max_output: live.and_then(|live| live.max_output),
         quirks: &provider.quirks,
+        refuses_seals: dispatch.unsealed,
         media: dispatch.media.as_ref().map_or(&none, |media| &media.resolved),
         ..Target::new(speech.upstream, &provider.name, &deployment.key.model)
     };

@@ -288,3 +288,23 @@ fn tables_are_in_lower_case_and_every_row_can_be_reached() {
         }
     }
 }
+
+#[test]
+fn who_cannot_verify_thoughts_says_so() {
+    let said =
+        |code, message| blames_seal(&ErrorInfo { code, message: Some(message), ..ErrorInfo::default() });
+    for message in [
+        "The encrypted content for item rs_1 could not be verified.",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.3: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.",
+        "Thought signature is not valid.",
+    ] {
+        assert!(said(None, message), "{message}");
+    }
+    assert!(said(Some("invalid_encrypted_content"), ""));
+    for message in
+        ["", "Invalid signature of the request", "max_tokens must be greater than thinking.budget_tokens"]
+    {
+        assert!(!said(None, message), "{message}");
+    }
+}

@@ -65,7 +65,12 @@ pub(super) const VENDORS: &[Vendor] = rows! {
     "codestral", "Mistral Codestral", "https://codestral.mistral.ai/v1", ["CODESTRAL_API_KEY"],
         "https://docs.litellm.ai/docs/providers/codestral" => {
         catalogue: &["codestral"],
-        quirks: Quirks { old_max_tokens: true, renames: &[("seed", "random_seed")], ..PLAIN.quirks },
+        quirks: Quirks {
+            old_max_tokens: true,
+            short_call_ids: true,
+            renames: &[("seed", "random_seed")],
+            ..PLAIN.quirks
+        },
         prefill: Prefill::Prefix,
     };
     "cognition", "Cognition", "https://api.cognition.ai/v1", ["COGNITION_API_KEY"],

@@ -89,6 +89,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         quirks: Quirks {
             old_max_tokens: true,
             no_developer_role: true,
+            short_call_ids: true,
             renames: &[("seed", "random_seed")],
             drops: &["stream_options"],
             ..Quirks::NONE

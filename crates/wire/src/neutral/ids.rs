@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 /// The longest id that every dialect takes (OpenAI chat's limit is 40, Anthropic's 64).
 pub const MAX_CALL_ID: usize = 40;
 
+/// The length of every id at Mistral.
+const NINE: usize = 9;
 /// Enough to tell the calls of one conversation apart.
 const DIGEST_BYTES: usize = 16;
 
@@ -68,6 +70,19 @@ pub fn unfit(id: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(Cow::Borrowed(id), Cow::Owned)
 }
 
+/// The id for a provider that takes nine letters and digits: itself where it has them, else a digest, the same for
+/// the call and for its result.
+#[must_use]
+pub fn nine(id: &str) -> Cow<'_, str> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    if id.len() == NINE && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(id);
+    }
+    let digest = Sha256::digest(id.as_bytes());
+    let digits = digest.iter().take(NINE).map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]));
+    Cow::Owned(digits.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -87,6 +102,13 @@ mod tests {
         }
 
         #[test]
+        fn nine_letters_and_digits_are_made_of_any_id(id in ".{0,60}") {
+            let short = nine(&id);
+            prop_assert!(short.len() == 9 && short.bytes().all(|b| b.is_ascii_alphanumeric()));
+            prop_assert_eq!(nine(&short), short.clone(), "what fits is left alone");
+        }
+
+        #[test]
         fn usual_ids_are_left_alone(id in "call_[a-zA-Z0-9]{24}") {
             prop_assume!(!id.contains("_x"));
             prop_assert_eq!(fit(&id), id.as_str());
@@ -97,5 +119,6 @@ mod tests {
     fn different_long_ids_stay_different() {
         let (a, b) = ("a".repeat(50), "a".repeat(51));
         assert_ne!(fit(&a), fit(&b));
+        assert_ne!(nine("call_0"), nine("call_1"));
     }
 }

@@ -66,7 +66,8 @@ impl<'a> Seal<'a> {
     /// Whether the target is who made it (as far as is known).
     #[must_use]
     pub fn is_for(&self, target: &Target<'_>) -> bool {
-        self.dialect == target.dialect
+        !target.refuses_seals
+            && self.dialect == target.dialect
             && self.provider.as_ref().is_none_or(|provider| provider == target.provider)
     }
 
@@ -89,6 +90,12 @@ impl<'a> Seal<'a> {
 /// bodies are too short to be worth it each time.
 static VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"pm1"));
 static ENCODED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"cG0xL"));
+
+/// Whether a body of OpenAI's chat dialect may hold results of tool calls.
+#[must_use]
+pub fn may_hold_results(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"tool_call_id").is_some()
+}
 
 /// Whether a body may hold a tagged seal, or an id that was made here (`rs_pm1_…`): then even the same
 /// dialect must be rewritten. Gemini's dialect has seals in base64, tag and all.

@@ -27,6 +27,8 @@ pub struct Target<'t> {
     pub quirks: &'t Quirks,
     /// Media that were fetched.
     pub media: &'t Resolved,
+    /// It has refused the proofs and ciphers of this conversation: none is for it, whoever is said to have made it.
+    pub refuses_seals: bool,
 }
 
 static NO_QUIRKS: Quirks = Quirks::NONE;
@@ -45,6 +47,7 @@ impl<'t> Target<'t> {
             max_output: None,
             quirks: &NO_QUIRKS,
             media: &NO_MEDIA,
+            refuses_seals: false,
         }
     }
 }
@@ -56,6 +59,8 @@ pub struct Quirks {
     pub old_max_tokens: bool,
     /// OpenAI chat: there is no `developer` role; `system` is used.
     pub no_developer_role: bool,
+    /// OpenAI chat: ids of tool calls have nine letters and digits, no more and no fewer (Mistral).
+    pub short_call_ids: bool,
     /// Top-level fields that it refuses.
     pub drops: Vec<Cow<'static, str>>,
     /// Top-level fields that it calls otherwise.
@@ -71,6 +76,7 @@ impl Quirks {
     pub const NONE: Self = Self {
         old_max_tokens: false,
         no_developer_role: false,
+        short_call_ids: false,
         drops: Vec::new(),
         renames: Vec::new(),
         extras: Vec::new(),

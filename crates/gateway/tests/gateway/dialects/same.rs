@@ -114,3 +114,83 @@ async fn a_refusal_goes_through_as_it_is() {
     assert_eq!(reply.json()["request_id"], "req_up");
     assert_eq!(reply.error(), json!({"type": "invalid_request_error", "message": "max_tokens: too large"}));
 }
+
+/// A conversation whose thoughts somebody sealed.
+fn thoughtful() -> serde_json::Value {
+    let mut body = messages("claude/c");
+    body["messages"] = json!([
+        { "role": "user", "content": "hello" },
+        { "role": "assistant", "content": [
+            { "type": "thinking", "thinking": "Hm.", "signature": "c2lnbmF0dXJl" },
+            { "type": "text", "text": "Yes?" },
+        ] },
+        { "role": "user", "content": "go on" },
+    ]);
+    body
+}
+
+fn invalid_signature() -> Answer {
+    let message = "messages.1.content.0: Invalid `signature` in `thinking` block";
+    let error = json!({ "type": "invalid_request_error", "message": message });
+    Answer::status(400, &json!({ "type": "error", "error": error }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_verify_a_thought_is_asked_again_without_it() {
+    let world = start(FIVE);
+    let claude = world.upstream("claude");
+    claude.script([invalid_signature(), Answer::json(&message("end_turn"))]);
+    let reply = world.send(ask("/v1/messages", &thoughtful())).await;
+    assert_eq!((reply.status, reply.header("x-pointsman-attempts")), (200, Some("2")), "{:?}", reply.body);
+    assert!(reply.header("x-pointsman-dropped").is_some(), "what was left out is named");
+    let [first, second] = [0, 1].map(|at| claude.received()[at].json());
+    assert_eq!(first["messages"][1]["content"][0]["signature"], "c2lnbmF0dXJl");
+    assert!(!second.to_string().contains("c2lnbmF0dXJl"), "{second}");
+    assert_eq!(
+        (&second["messages"][0], &second["messages"][2]),
+        (&first["messages"][0], &first["messages"][2])
+    );
+    let record = world.record().await;
+    assert_eq!(record.outcome, Outcome::Success);
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_thoughts_it_is_asked_once_and_then_its_words_count() {
+    let world = start(FIVE);
+    let claude = world.upstream("claude");
+    claude.otherwise(|_| invalid_signature());
+    let reply = world.send(ask("/v1/messages", &thoughtful())).await;
+    assert_eq!((reply.status, claude.received().len()), (400, 2));
+    assert!(String::from_utf8_lossy(&reply.body).contains("Invalid `signature`"), "{:?}", reply.body);
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_of_calls_fit_where_they_have_to_be_short() {
+    let world = start(
+        "providers:\n  short: { base_url: http://short.test/v1, models: [m], quirks: { short_call_ids: true } }\n",
+    );
+    let short = world.upstream("short");
+    let call = json!({ "id": "call_0", "type": "function", "function": { "name": "f", "arguments": "{}" } });
+    let body = json!({ "model": "short/m", "messages": [
+        { "role": "user", "content": "x" },
+        { "role": "assistant", "content": null, "tool_calls": [call] },
+        { "role": "tool", "tool_call_id": "call_0", "content": "r" },
+    ] });
+    assert_eq!(world.send(ask("/v1/chat/completions", &body)).await.status, 200);
+    // Ollama's clients have none at all.
+    let call = json!({ "function": { "name": "f", "arguments": {} } });
+    let prompt = json!({ "model": "short/m", "stream": false, "messages": [
+        { "role": "user", "content": "x" },
+        { "role": "assistant", "content": "", "tool_calls": [call] },
+        { "role": "tool", "tool_name": "f", "content": "r" },
+    ] });
+    assert_eq!(world.send(ask("/api/chat", &prompt)).await.status, 200);
+    for received in short.received() {
+        let sent = received.json();
+        let id = sent["messages"][1]["tool_calls"][0]["id"].as_str().unwrap().to_owned();
+        assert!(id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{sent}");
+        assert_eq!(sent["messages"][2]["tool_call_id"], id.as_str());
+    }
+}

@@ -392,6 +392,9 @@ impl Encoder<'_> {
     /// OpenAI takes any characters, but not any number of them.
     fn call_id<'i>(&self, id: &'i Text<'_>) -> Cow<'i, str> {
         let value = id.value();
+        if self.target.quirks.short_call_ids {
+            return ids::nine(&value).into_owned().into();
+        }
         if self.own || value.len() <= ids::MAX_CALL_ID { value } else { ids::fit(&value).into_owned().into() }
     }
 }
