@@ -174,14 +174,10 @@ impl Endpoint {
         let at = nanos(now);
         let waited = self.waiting.mean(at);
         // Who waits longer than it should takes at least as long as it has waited.
-        let first_token = match self.first_token.get(at) {
-            Some(known) => Some(known.max(waited)),
-            None => Some(waited).filter(|waited| *waited > 0.0),
-        };
-        let penalty = self.penalty.get(at);
-        let first_token = first_token.or(penalty.map(|_| 0.0))?;
-        let writing = TYPICAL_TOKENS * self.per_token.get(at).unwrap_or_default();
-        Some(first_token.max(penalty.unwrap_or_default()) + writing)
+        let waited = Some(waited).filter(|waited| *waited > 0.0);
+        let known = [self.first_token.get(at), self.penalty.get(at), waited];
+        let first_token = known.into_iter().flatten().reduce(f64::max)?;
+        Some(first_token + TYPICAL_TOKENS * self.per_token.get(at).unwrap_or_default())
     }
 
     /// The share, up to one, that a cold endpoint gets of what would be its own. Its first call makes it cold.
