@@ -5,38 +5,25 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::json::{Fields, Kind, Node, Text, Writer};
 use crate::neutral::{
-    Block, Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, fields,
-    read, type_of,
+    Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, fields, read,
+    type_of,
 };
 
 /// Media that Anthropic does not take from where they are: it fetches pictures and PDF documents itself, by
 /// `https` only.
 #[must_use]
 pub fn needs(request: &Request<'_>, target: &Target<'_>) -> Vec<Need> {
-    let mut needs = Vec::new();
-    for block in request.messages.iter().flat_map(|message| &message.blocks) {
-        match &block.content {
-            Content::ToolResult(result) => {
-                result.content.iter().for_each(|inner| need(inner, target.media, &mut needs));
-            }
-            _ => need(block, target.media, &mut needs),
-        }
-    }
-    Need::once(needs)
-}
-
-fn need(block: &Block<'_>, resolved: &Resolved, needs: &mut Vec<Need>) {
-    let (media, taken) = match &block.content {
-        Content::Image(media) => (media, true),
-        Content::Document(media) => (media, media.mime.as_ref().is_none_or(|mime| *mime == PDF)),
-        _ => return,
-    };
-    let Source::Url(url) = &media.source else { return };
-    let url = url.value();
-    let fetchable = url.starts_with("http://") || (url.starts_with("https://") && !taken);
-    if fetchable && !resolved.0.contains_key(&*url) {
-        needs.push(Need { url: url.into_owned(), path: block.path });
-    }
+    Need::of(request, target.media, |block| {
+        let (media, taken) = match &block.content {
+            Content::Image(media) => (media, true),
+            Content::Document(media) => (media, media.mime.as_ref().is_none_or(|mime| *mime == PDF)),
+            _ => return None,
+        };
+        let Source::Url(url) = &media.source else { return None };
+        let url = url.value();
+        let fetchable = url.starts_with("http://") || (url.starts_with("https://") && !taken);
+        fetchable.then_some(url)
+    })
 }
 
 pub(super) const PDF: &str = "application/pdf";

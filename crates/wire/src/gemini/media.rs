@@ -8,37 +8,24 @@ use super::read;
 use super::thinking::Family;
 use crate::json::{Node, Text, Writer};
 use crate::neutral::{
-    Block, Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, type_of,
+    Content, DecodeError, Extension, Media, Need, Path, Request, Resolved, Source, Target, type_of,
 };
 
 /// Media that this provider does not take from where they are. Google fetches them itself, by `https`
 /// only, for models since Gemini 2.5 (films on YouTube for all).
 #[must_use]
 pub fn needs(request: &Request<'_>, target: &Target<'_>) -> Vec<Need> {
-    let mut needs = Vec::new();
     if request.dialect == Dialect::Gemini {
         // What a client wrote in this dialect is the provider's to judge.
-        return needs;
+        return Vec::new();
     }
     let fetches = Family::of(target.model).fetches();
-    for block in request.messages.iter().flat_map(|message| &message.blocks) {
-        match &block.content {
-            Content::ToolResult(result) => {
-                result.content.iter().for_each(|inner| need(inner, fetches, target.media, &mut needs));
-            }
-            _ => need(block, fetches, target.media, &mut needs),
-        }
-    }
-    Need::once(needs)
-}
-
-fn need(block: &Block<'_>, fetches: bool, resolved: &Resolved, needs: &mut Vec<Need>) {
-    let Some(Media { source: Source::Url(url), .. }) = medium(&block.content) else { return };
-    let url = url.value();
-    let taken = is_film_address(&url) || fetches && url.starts_with("https://");
-    if url.starts_with("http") && !taken && !resolved.0.contains_key(&*url) {
-        needs.push(Need { url: url.into_owned(), path: block.path });
-    }
+    Need::of(request, target.media, |block| {
+        let Media { source: Source::Url(url), .. } = medium(&block.content)? else { return None };
+        let url = url.value();
+        let taken = is_film_address(&url) || fetches && url.starts_with("https://");
+        (url.starts_with("http") && !taken).then_some(url)
+    })
 }
 
 /// The medium in a block.

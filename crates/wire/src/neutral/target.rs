@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use pointsman_core::Dialect;
 
-use super::{Path, Source};
+use super::{Block, Content, Path, Request, Source};
 use crate::json::Text;
 
 /// The deployment that will read the request.
@@ -109,10 +109,27 @@ pub struct Need {
 }
 
 impl Need {
-    /// Each address once, where it is met first.
-    pub(crate) fn once(mut needs: Vec<Self>) -> Vec<Self> {
-        let mut known = HashSet::new();
-        needs.retain(|need| known.insert(need.url.clone()));
+    /// The addresses that `wanted` finds in the blocks of a request and of the results in it, and that were not
+    /// fetched yet: each once, where it is met first.
+    pub(crate) fn of<'b>(
+        request: &'b Request<'_>,
+        fetched: &Resolved,
+        wanted: impl Fn(&'b Block<'_>) -> Option<Cow<'b, str>>,
+    ) -> Vec<Self> {
+        let (mut needs, mut known) = (Vec::new(), HashSet::new());
+        for block in request.messages.iter().flat_map(|message| &message.blocks) {
+            let blocks = match &block.content {
+                Content::ToolResult(result) => &result.content[..],
+                _ => std::slice::from_ref(block),
+            };
+            for block in blocks {
+                if let Some(url) = wanted(block).filter(|url| !fetched.0.contains_key(&**url))
+                    && known.insert(url.clone())
+                {
+                    needs.push(Self { url: url.into_owned(), path: block.path });
+                }
+            }
+        }
         needs
     }
 }

@@ -12,31 +12,17 @@ use pointsman_core::Dialect;
 
 use crate::json::Writer;
 use crate::neutral::{
-    Block, Content, EncodeError, Encoded, Extension, Losses, Media, Need, Request, Source, Target,
+    Content, EncodeError, Encoded, Extension, Losses, Media, Need, Request, Source, Target,
 };
 use crate::openai::abilities::Abilities;
 
 /// Sounds at addresses: pictures and documents the vendor fetches itself.
 #[must_use]
 pub fn needs(request: &Request<'_>, target: &Target<'_>) -> Vec<Need> {
-    let mut needs = Vec::new();
-    for block in request.messages.iter().flat_map(|message| &message.blocks) {
-        match &block.content {
-            Content::ToolResult(result) => {
-                result.content.iter().for_each(|inner| need(inner, target, &mut needs));
-            }
-            _ => need(block, target, &mut needs),
-        }
-    }
-    Need::once(needs)
-}
-
-fn need(block: &Block<'_>, target: &Target<'_>, needs: &mut Vec<Need>) {
-    let Content::Audio(Media { source: Source::Url(url), .. }) = &block.content else { return };
-    let url = url.value();
-    if !target.media.0.contains_key(&*url) {
-        needs.push(Need { url: url.into_owned(), path: block.path });
-    }
+    Need::of(request, target.media, |block| match &block.content {
+        Content::Audio(Media { source: Source::Url(url), .. }) => Some(url.value()),
+        _ => None,
+    })
 }
 
 /// What an item has around it more than the turns of other dialects.
