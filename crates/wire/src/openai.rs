@@ -3,6 +3,7 @@
 //! other two documents of the API.
 
 mod abilities;
+mod alike;
 pub mod answer;
 pub mod chat;
 pub mod error;

@@ -6,17 +6,13 @@ use super::Encoder;
 use crate::json::{Document, Text, Writer};
 use crate::neutral::{
     Cap, Extension, Format, Given, Logprobs, Path, Sampling, Thinking, Tool, ToolChoice, ToolKind,
-    custom_names, ids, is_custom,
+    custom_names, is_custom,
 };
 
-use crate::openai::strict;
+use crate::openai::alike;
 
 /// Stop sequences that OpenAI takes.
 const MAX_STOPS: usize = 4;
-/// A schema must have a name here, and not everywhere else.
-const SCHEMA_NAME: &str = "answer";
-/// The longest name of a user that OpenAI takes; others take twice as much.
-const MAX_USER: usize = 64;
 
 impl Encoder<'_> {
     pub(super) fn tools(&mut self, w: &mut Writer, tools: &[Tool<'_>]) {
@@ -170,39 +166,14 @@ impl Encoder<'_> {
         };
         w.object(|w| {
             w.key("type").string(kind);
-            if let Format::Schema { name, description, schema, strict } = &given.value {
+            if matches!(given.value, Format::Schema { .. }) {
                 w.key("json_schema").object(|w| {
-                    match name {
-                        Some(name) => w.key("name").text(name),
-                        None => w.key("name").string(SCHEMA_NAME),
-                    };
-                    if let Some(description) = description {
-                        w.key("description").text(description);
-                    }
-                    let obeyed = self.always_obeyed(given.field, schema, *strict);
-                    w.key("schema").raw(obeyed.as_deref().unwrap_or(schema));
-                    if let Some(strict) = strict.or(obeyed.is_some().then_some(true)) {
-                        w.key("strict").bool(strict);
-                    }
+                    alike::schema(w, given, (self.client, self.abilities), &mut self.losses);
                     self.own_rest(w, rest, "response_format.json_schema");
                 });
             }
             self.own_rest(w, rest, FIELD);
         });
-    }
-
-    /// The schema where it is to be obeyed as it always was where it comes from: OpenAI's models do only if they are
-    /// told to, and not every schema.
-    fn always_obeyed(&mut self, field: &'static str, schema: &str, strict: Option<bool>) -> Option<String> {
-        let always = matches!(self.client, Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama);
-        if strict.is_some() || !always || !self.abilities.is_openais() {
-            return None;
-        }
-        let obeyed = strict::obeyed(schema);
-        if obeyed.is_none() {
-            self.losses.field(field);
-        }
-        obeyed
     }
 
     /// Top-level extensions of another dialect are told of once, by [`Encoder::extensions`].
@@ -320,16 +291,8 @@ impl Encoder<'_> {
     ) {
         if let Some(user) = user {
             let name = if self.own { user.field } else { "user" };
-            let value = user.value.value();
-            let long = !self.own && value.chars().count() > MAX_USER;
-            self.put(w, name, user.field, |w| {
-                // A digest tells users apart as well as the name does.
-                if long {
-                    w.string(&ids::fit(&value))
-                } else {
-                    w.text(&user.value)
-                };
-            });
+            let own = self.own;
+            self.put(w, name, user.field, |w| alike::user(w, &user.value, own));
         }
         if let Some(metadata) = metadata {
             self.put(w, "metadata", metadata.field, |w| {

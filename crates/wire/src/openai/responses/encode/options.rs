@@ -9,17 +9,13 @@ use super::{Encoder, NESTED, under};
 use crate::json::{Document, Node, Text, Writer};
 use crate::neutral::{
     Cap, Content, Extension, Format, Given, Logprobs, Path, Request, Sampling, Thinking, Tool, ToolChoice,
-    ToolKind, custom_names, ids, is_custom,
+    ToolKind, custom_names, is_custom,
 };
 use crate::openai::abilities::{Abilities, Said, USUAL_EFFORT};
-use crate::openai::strict;
+use crate::openai::alike;
 
 /// The vendor refuses a smaller limit.
 const MIN_OUTPUT: u64 = 16;
-/// The longest name of a user that the vendor takes.
-const MAX_USER: usize = 64;
-/// A schema must have a name here, and not everywhere else.
-const SCHEMA_NAME: &str = "answer";
 
 impl Encoder<'_> {
     pub(super) fn tools(&mut self, w: &mut Writer, tools: &[Tool<'_>]) {
@@ -174,37 +170,9 @@ impl Encoder<'_> {
         };
         w.object(|w| {
             w.key("type").string(kind);
-            if let Format::Schema { name, description, schema, strict } = &given.value {
-                w.key("name");
-                match name {
-                    Some(name) => w.text(name),
-                    None => w.string(SCHEMA_NAME),
-                };
-                if let Some(description) = description {
-                    w.key("description").text(description);
-                }
-                let obeyed = self.always_obeyed(given.field, schema, *strict);
-                w.key("schema").raw(obeyed.as_deref().unwrap_or(schema));
-                if let Some(strict) = strict.or(obeyed.is_some().then_some(true)) {
-                    w.key("strict").bool(strict);
-                }
-            }
+            alike::schema(w, given, (self.client, self.abilities), &mut self.losses);
             self.inner(w, rest, "text.format");
         });
-    }
-
-    /// The schema where it is to be obeyed as it always was where it comes from: OpenAI's models do only if they are
-    /// told to, and not every schema.
-    fn always_obeyed(&mut self, field: &'static str, schema: &str, strict: Option<bool>) -> Option<String> {
-        let always = matches!(self.client, Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama);
-        if strict.is_some() || !always || !self.abilities.is_openais() {
-            return None;
-        }
-        let obeyed = strict::obeyed(schema);
-        if obeyed.is_none() {
-            self.losses.field(field);
-        }
-        obeyed
     }
 
     /// Writes back what stood beside the known members of a top-level object. Those of another dialect are
@@ -397,16 +365,8 @@ impl Encoder<'_> {
         if let Some(user) = user {
             // `user` is the older name, and both are OpenAI chat's too.
             let name = if user.field == "user" { "user" } else { "safety_identifier" };
-            let value = user.value.value();
-            let long = !self.own && value.chars().count() > MAX_USER;
-            self.put(w, name, user.field, |w| {
-                // A digest tells users apart as well as the name does.
-                if long {
-                    w.string(&ids::fit(&value))
-                } else {
-                    w.text(&user.value)
-                };
-            });
+            let own = self.own;
+            self.put(w, name, user.field, |w| alike::user(w, &user.value, own));
         }
         if let Some(metadata) = metadata {
             self.put(w, "metadata", metadata.field, |w| {
