@@ -9,6 +9,7 @@ mod count;
 mod frames;
 mod lenient;
 mod relay;
+mod renamed;
 #[cfg(test)]
 mod tests;
 mod translator;

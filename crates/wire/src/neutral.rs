@@ -13,6 +13,7 @@ pub mod ids;
 mod loss;
 mod media;
 mod message;
+mod names;
 pub(crate) mod read;
 mod request;
 mod schema;
@@ -29,12 +30,15 @@ pub use event::{BlockId, Event, Head};
 pub use loss::{Extension, Losses, Path};
 pub use media::{type_of, write_data_url};
 pub use message::{Block, Citation, Content, Media, Message, Reasoning, Role, Source, ToolCall, ToolResult};
+pub use names::ToolNames;
 pub use request::{Cap, Format, Given, Logprobs, Request, Sampling, Thinking, ToolChoice};
 pub use schema::Schema;
-pub use seal::{Seal, SealKind, may_hold_results, may_hold_tag};
+pub use seal::{Behind, Seal, SealKind, may_hold_results, may_hold_tag};
 pub use target::{Need, Quirks, Resolved, Target};
 pub use tool::{Tool, ToolKind};
 pub(crate) use tool::{custom_names, is_custom};
+
+use pointsman_core::Dialect;
 
 use crate::json::{JsonError, Node};
 
@@ -85,6 +89,15 @@ pub struct EncodeError {
     pub field: String,
     /// Why: `must be resolved first`, `has no counterpart in …`.
     pub problem: &'static str,
+}
+
+impl EncodeError {
+    /// The conversation says nothing, or nothing that the target can be told.
+    pub(crate) fn empty(client: Dialect) -> Self {
+        let problem =
+            "must hold at least one message with text, or with something else that this provider takes";
+        Self { field: terms::conversation(client).to_owned(), problem }
+    }
 }
 
 /// The members of the object at `path`.

@@ -352,7 +352,9 @@ async fn plain(
     } else {
         match dispatch.operation {
             Operation::Embeddings => embed::answer(dispatch, deployment, head.headers, &body)?,
-            _ => translate::answer(dispatch, deployment, head.headers, &body)?,
+            _ => {
+                translate::heavy(body.len(), || translate::answer(dispatch, deployment, head.headers, &body))?
+            }
         }
     };
     if let Some(mut keeping) = dispatch.keeping.take() {

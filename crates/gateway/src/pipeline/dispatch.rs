@@ -10,7 +10,7 @@ use http::HeaderMap;
 use pointsman_config::{Deployment, RouteOptions, Timeouts};
 use pointsman_core::record::TraceContext;
 use pointsman_core::{Deadline, Operation, PublicError, Rng};
-use pointsman_wire::neutral::Losses;
+use pointsman_wire::neutral::{Losses, ToolNames};
 use pointsman_wire::splice::Edits;
 use tokio::time::Instant;
 
@@ -69,6 +69,8 @@ pub(crate) struct Dispatch {
     pub(crate) speech: Speech,
     /// What the request to it does not carry.
     pub(crate) dropped: Losses,
+    /// Tools that it calls otherwise than the client does.
+    pub(crate) tool_names: Option<Arc<ToolNames>>,
     /// What was fetched for candidates that do not take addresses.
     pub(crate) media: Option<Box<Media>>,
     /// What it takes to keep the answer.
@@ -116,6 +118,7 @@ impl Dispatch {
             route: planned.route,
             choices: planned.choices,
             dropped: Losses::default(),
+            tool_names: None,
             media: None,
             keeping: None,
             unsealed: false,

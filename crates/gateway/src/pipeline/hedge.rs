@@ -140,6 +140,7 @@ impl Dispatch {
             choices: self.choices,
             speech: self.speech,
             dropped: Losses::default(),
+            tool_names: None,
             media: None,
             keeping: None,
             unsealed: self.unsealed,
@@ -207,6 +208,7 @@ impl Dispatch {
         self.settlement.adopt(other.settlement);
         self.speech = other.speech;
         self.dropped = other.dropped;
+        self.tool_names = other.tool_names;
         self.media = self.media.take().or(other.media);
         self.candidates = other.candidates;
         self.failures.extend(other.failures);

@@ -1,6 +1,8 @@
 //! Stage 10: where client and candidate speak different dialects, the request and its answer are
 //! converted; where they speak the same, the answer is only looked at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use pointsman_config::Deployment;
@@ -11,12 +13,13 @@ use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::{Called, Codec, Relay, Translator, Watch, codec, codec_for, count_request};
 use pointsman_wire::json::Document;
 use pointsman_wire::neutral::{
-    AnswerContext, Choice, DecodeError, EncodeError, Encoded, Need, Origin, Reason, Target, may_hold_results,
-    may_hold_tag,
+    AnswerContext, Choice, DecodeError, EncodeError, Encoded, Need, Origin, Reason, Target, ToolNames,
+    may_hold_results, may_hold_tag,
 };
 use pointsman_wire::neutral::{Request as NeutralRequest, Resolved};
 use pointsman_wire::openai::answer::observe;
 use pointsman_wire::openai::stream::{StreamObserver, StreamRules};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::live::Live;
 use crate::pipeline::attempt::{self, Failure};
@@ -70,7 +73,7 @@ impl Speech {
 
 /// A conversion, or what it still needs.
 enum Step {
-    Ready(Encoded),
+    Ready(Encoded, ToolNames),
     Fetch(Vec<Need>),
 }
 
@@ -82,13 +85,13 @@ pub(crate) async fn encode(
     dispatch: &mut Dispatch,
     deployment: &Deployment,
 ) -> Result<Request<RequestBody>, Failure> {
-    let encoded = match convert(dispatch, deployment)? {
-        Step::Ready(encoded) => encoded,
+    let (encoded, names) = match heavy(dispatch.outgoing.body.len(), || convert(dispatch, deployment))? {
+        Step::Ready(encoded, names) => (encoded, names),
         Step::Fetch(needs) => {
             // Another candidate may take the address itself.
             media::fetch(dispatch, needs).await.map_err(|error| Failure::unsaid(error, false))?;
-            match convert(dispatch, deployment)? {
-                Step::Ready(encoded) => encoded,
+            match heavy(dispatch.outgoing.body.len(), || convert(dispatch, deployment))? {
+                Step::Ready(encoded, names) => (encoded, names),
                 Step::Fetch(_) => return Err(Failure::new(Outcome::Malformed, "its media were not fetched")),
             }
         }
@@ -101,7 +104,17 @@ pub(crate) async fn encode(
     }
     dispatch.settlement.lost_in_request(&encoded.losses);
     dispatch.dropped = encoded.losses;
+    dispatch.tool_names = (!names.is_empty()).then(|| Arc::new(names));
     attempt::request(dispatch, deployment, RequestBody::from(Bytes::from(body)))
+}
+
+/// A body from here on is converted where it holds up nobody else: a megabyte takes about five milliseconds.
+const HEAVY_BYTES: usize = 1 << 20;
+
+/// Does it where others can go on meanwhile, if it is about that many bytes.
+pub(crate) fn heavy<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    let many = || Handle::try_current().is_ok_and(|own| own.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes >= HEAVY_BYTES && many() { tokio::task::block_in_place(work) } else { work() }
 }
 
 fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure> {
@@ -131,6 +144,11 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
         media: dispatch.media.as_ref().map_or(&none, |media| &media.resolved),
         ..Target::new(speech.upstream, &provider.name, &deployment.key.model)
     };
+    let names = match speech.converted() {
+        true => ToolNames::fit(&mut request, speech.upstream),
+        // What the client wrote in this dialect is the provider's to judge.
+        false => ToolNames::default(),
+    };
     let mut needs = if speech.converted() { to.needs(&request, &target) } else { Vec::new() };
     needs.retain(|need| !target.media.0.contains_key(&need.url));
     if dispatch.route.fetch_media && !needs.is_empty() {
@@ -150,7 +168,7 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
         );
         return Err(unsayable(message, first));
     }
-    Ok(Step::Ready(encoded))
+    Ok(Step::Ready(encoded, names))
 }
 
 /// The client's body.
@@ -187,7 +205,7 @@ pub(crate) fn answer(
         return Err(blamed(classify_body_error(&error_info(&error)), None, &error, deployment));
     }
     let origin = Origin { provider: &deployment.provider.name, id: &id };
-    let answer = from.decode_answer(&document, &origin).map_err(|error| misunderstood(&error))?;
+    let mut answer = from.decode_answer(&document, &origin).map_err(|error| misunderstood(&error))?;
     let usage = answer.usage.unwrap_or_else(|| attempt::estimate(dispatch, answer.chars()));
     // A prompt that a filter stopped: Google's API answers it with nothing.
     if dispatch.has_another_filter() && answer.choices.iter().all(is_stopped) {
@@ -196,6 +214,10 @@ pub(crate) fn answer(
     }
     if !speech.converted() {
         return Ok((headers, body.clone(), usage));
+    }
+    let names = dispatch.tool_names.clone();
+    if let Some(names) = &names {
+        names.restore(&mut answer);
     }
     let to = known(dispatch, speech.client, true)?;
     let encoded = to.encode_answer(&answer, &context(dispatch, deployment));
@@ -249,7 +271,8 @@ pub(crate) fn relay(
         return Ok(Relay::Watch(Box::new(watch)));
     }
     let to = (known(dispatch, speech.client, true)?, context(dispatch, deployment));
-    Ok(Relay::Translate(Box::new(Translator::new((from, provider), to, dispatch.choices))))
+    let translator = Translator::new((from, provider), to, dispatch.choices);
+    Ok(Relay::Translate(Box::new(translator.restoring(dispatch.tool_names.as_ref()))))
 }
 
 /// Whether streams of this dialect are lines of JSON, not events.

@@ -141,7 +141,8 @@ impl Continuation {
         let added = go_on.as_ref().map_or(0, GoOn::added);
         let before = Before { prompt: self.before.prompt, output: self.tokens(said.deltas()), added };
         let plan = Plan { manner, terms: &self.terms, choices: dispatch.choices, before };
-        Relay::Rejoin(Box::new(Rejoin::new((from, &deployment.provider.name, id), &self.shown, &plan)))
+        let rejoin = Rejoin::new((from, &deployment.provider.name, id), &self.shown, &plan);
+        Relay::Rejoin(Box::new(rejoin.restoring(dispatch.tool_names.as_ref())))
     }
 
     /// For the record. What was left out is known later.

@@ -29,8 +29,8 @@ const MIN_THINKING_TOP_P: f64 = 0.95;
 /// Writes the body of `POST /v1/messages`.
 ///
 /// # Errors
-/// The request goes on from an answer that was not resolved, or names a medium by an address that was not
-/// fetched.
+/// The request goes on from an answer that was not resolved, names a medium by an address that was not
+/// fetched, says nothing, or has the model go on from what it does not go on from.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, EncodeError> {
     let Request {
         dialect,
@@ -72,6 +72,14 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     losses.given(choices.as_ref().filter(|given| given.value != 1));
     losses.given(store.as_ref().filter(|given| given.value));
     let conversation = turns::sort(request, between, &mut losses);
+    if !own && conversation.is_empty() {
+        return Err(EncodeError::empty(*dialect));
+    }
+    let claude = Claude::of(target.model).filter(|_| !own);
+    if conversation.is_begun() && claude.is_some_and(Claude::refuses_prefill) {
+        let problem = "ends with what the assistant says, and this model does not go on from there: end with a turn of the user";
+        return Err(EncodeError { field: terms::conversation(*dialect).to_owned(), problem });
+    }
     let decision = thinking::decide(request, target, conversation.removed, &mut losses);
     let max_tokens = match (max_output, decision.mode) {
         (Some(given), _) => given.value,

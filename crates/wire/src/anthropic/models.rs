@@ -1,6 +1,7 @@
 //! What Claude models refuse, by their names.
 //!
-//! From the vendor's migration guides: sampling parameters are refused from 4.7 on; thinking cannot be switched
+//! From the vendor's migration guides: an answer that the client begins is refused from 4.6 on, sampling parameters
+//! are from 4.7 on, and instructions inside the conversation are taken from 4.8 on; thinking cannot be switched
 //! off in Fable, Mythos and Opus 5.5, and only up to tool calls in Sonnet 5.5; a forced tool is refused by the
 //! models that followed in 2026's autumn, except Haiku 5.5. A name without a version is the newest of its line.
 
@@ -62,6 +63,16 @@ impl Claude {
     /// Whether it decides for itself how long to think, and takes an effort.
     pub(super) fn is_adaptive(self) -> bool {
         self.since((4, 6))
+    }
+
+    /// Whether it refuses a conversation that ends with a turn of the assistant.
+    pub(super) fn refuses_prefill(self) -> bool {
+        self.since((4, 6))
+    }
+
+    /// Whether instructions may stand between the turns, as turns of `system`.
+    pub(super) fn takes_instructions_later(self) -> bool {
+        self.since((4, 8))
     }
 
     /// Whether it refuses `temperature`, `top_p` and `top_k`.

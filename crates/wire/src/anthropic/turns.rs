@@ -1,9 +1,12 @@
 //! The conversation in the order that the vendor takes: instructions apart, then turns of the user and of
 //! the model by turns, results of tools first in theirs.
 //!
-//! Instructions that come later in the conversation move to the others, as the vendor's own
-//! OpenAI-compatible endpoint does it; an Anthropic client's conversation stays as it is.
+//! Instructions that come later in the conversation become turns of `system` for the models that take those: the
+//! vendor wants them right behind a turn of the user, with the model's turn or nothing behind them, so that they go
+//! behind what the user says next. For other models they move to the others, as the vendor's own OpenAI-compatible
+//! endpoint does it. An Anthropic client's conversation stays as it is.
 
+use super::models::Claude;
 use super::write::{self, Between};
 use crate::json::Writer;
 use crate::neutral::{Block, Content, Extension, Losses, Path, Request, Role};
@@ -23,6 +26,8 @@ pub(super) struct Turn<'r, 'a> {
 pub(super) struct Conversation<'r, 'a> {
     pub(super) system: Vec<&'r Block<'a>>,
     pub(super) turns: Vec<Turn<'r, 'a>>,
+    /// Instructions on their way behind what the user says.
+    later: Vec<&'r Block<'a>>,
     /// Thoughts that another provider sealed, or that nobody did, were taken out.
     pub(super) removed: bool,
 }
@@ -34,6 +39,7 @@ pub(super) fn sort<'r, 'a>(
     losses: &mut Losses,
 ) -> Conversation<'r, 'a> {
     let mut sorted = Conversation::default();
+    let later = Claude::of(between.target.model).is_some_and(Claude::takes_instructions_later);
     for message in &request.messages {
         if message.name.is_some() {
             losses.member(message.path, "name");
@@ -56,11 +62,15 @@ pub(super) fn sort<'r, 'a>(
         if instructs && (!between.own || message.path == Path::Field("system")) {
             for block in blocks {
                 match block.content {
+                    Content::Text { .. } if later && !sorted.turns.is_empty() => sorted.later.push(block),
                     Content::Text { .. } => sorted.system.push(block),
                     _ => losses.at(block.path),
                 }
             }
             continue;
+        }
+        if message.role == Role::Assistant && !blocks.is_empty() {
+            sorted.place_instructions();
         }
         match sorted.turns.last_mut() {
             Some(turn) if turn.role == message.role && !between.own => turn.blocks.extend(blocks),
@@ -68,6 +78,7 @@ pub(super) fn sort<'r, 'a>(
             _ => sorted.turns.push(Turn { role: message.role, blocks, rest: &message.rest }),
         }
     }
+    sorted.place_instructions();
     if !between.own {
         for turn in sorted.turns.iter_mut().filter(|turn| turn.role == Role::User) {
             turn.blocks.sort_by_key(|block| !matches!(block.content, Content::ToolResult(_)));
@@ -77,6 +88,28 @@ pub(super) fn sort<'r, 'a>(
 }
 
 impl Conversation<'_, '_> {
+    /// Puts the later instructions here, if this is a place for them.
+    fn place_instructions(&mut self) {
+        let blocks = std::mem::take(&mut self.later);
+        match self.turns.last() {
+            _ if blocks.is_empty() => {}
+            Some(turn) if turn.role == Role::User => {
+                self.turns.push(Turn { role: Role::System, blocks, rest: &[] });
+            }
+            _ => self.system.extend(blocks),
+        }
+    }
+
+    /// Whether nothing is said at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.system.is_empty() && self.turns.is_empty()
+    }
+
+    /// Whether the model is to go on with a turn that the client began.
+    pub(super) fn is_begun(&self) -> bool {
+        self.turns.last().is_some_and(|turn| turn.role == Role::Assistant)
+    }
+
     /// Writes the value of `system`.
     pub(super) fn write_system(&self, w: &mut Writer, between: Between<'_>, losses: &mut Losses) {
         match write::lone_text(&self.system) {

@@ -57,6 +57,10 @@ impl<B> Bridge<B> {
         }
     }
 
+    pub(super) fn map_decoder(self, change: impl FnOnce(Box<dyn Decode>) -> Box<dyn Decode>) -> Self {
+        Self { decoder: change(self.decoder), ..self }
+    }
+
     /// What was seen so far, of the provider's own stream.
     #[must_use]
     pub const fn observed(&self) -> &Observed {

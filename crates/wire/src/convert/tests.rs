@@ -3,9 +3,12 @@
 //! [`make`] makes requests and answers, [`facts`] says what is in them, apart from how a dialect says it.
 
 mod answers;
+mod cut;
 mod facts;
 mod losses;
 mod make;
+mod names;
+mod order;
 mod requests;
 
 use pointsman_core::Dialect;

@@ -204,7 +204,8 @@ pub(super) fn write_finish(w: &mut Writer, finish: Option<&Finish<'_>>, losses: 
 }
 
 fn write_candidate(w: &mut Writer, choice: &Choice<'_>, losses: &mut Losses) {
-    let Choice { index, blocks, finish, logprobs, rest } = choice;
+    let Choice { index, blocks: _, finish, logprobs, rest } = choice;
+    let blocks = choice.without_cut_call(losses);
     let mut cited = Vec::new();
     w.key("content").object(|w| {
         w.key("parts").array(|w| write_parts(w, blocks, &mut cited, losses));

@@ -14,8 +14,8 @@ use crate::neutral::{EncodeError, Encoded, Extension, Given, Losses, Request, Ta
 /// Writes the body of `:generateContent` or `:streamGenerateContent`.
 ///
 /// # Errors
-/// The request goes on from an answer that was not resolved, or names a medium by an address that was not
-/// fetched.
+/// The request goes on from an answer that was not resolved, names a medium by an address that was not
+/// fetched, or says nothing.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, EncodeError> {
     let Request {
         dialect,
@@ -55,6 +55,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     // Calls at once are the model's habit, and cannot be forbidden.
     losses.given(parallel_tool_calls.as_ref().filter(|given| !given.value));
     let conversation = Conversation::sort(request, target, &mut losses);
+    if !own && conversation.is_empty() {
+        return Err(EncodeError::empty(*dialect));
+    }
     let config = thinking::decide(request, target, &mut losses);
     let family = Family::of(target.model);
     let w = Writer::with_capacity(request.room());

@@ -4,6 +4,8 @@
 //! is a list of its own. The way back is not needed: Google's API takes JSON Schema too, and what a client
 //! wrote is kept.
 
+use std::collections::{HashMap, HashSet};
+
 use super::read::{self, Member};
 use crate::json::{Kind, Node, Text, Writer};
 use crate::neutral::{Losses, Schema};
@@ -39,10 +41,9 @@ fn leftovers(w: &mut Writer, schema: Node<'_, '_>, nullable: bool, order: &[Text
     if nullable && schema.get("type").is_none() && read::get(schema, "anyOf").is_none() {
         w.key("nullable").bool(true);
     }
-    let known = |name: &&Text<'_>| {
-        schema.get("properties").is_some_and(|all| all.members().any(|(key, _)| key == **name))
-    };
-    if !order.iter().all(|name| known(&name)) {
+    let properties = schema.get("properties").into_iter().flat_map(Node::members);
+    let known: HashSet<Text<'_>> = properties.map(|(key, _)| key).collect();
+    if !order.iter().all(|name| known.contains(name)) {
         w.key("propertyOrdering").array(|w| {
             for name in order {
                 w.text(name);
@@ -139,7 +140,11 @@ fn write_all(w: &mut Writer, node: Node<'_, '_>, order: &[Text<'_>]) {
         w.raw(node.raw());
         return;
     }
-    let place = |key: &Text<'_>| order.iter().position(|name| name == key).unwrap_or(order.len());
+    let mut places: HashMap<&Text<'_>, usize> = HashMap::with_capacity(order.len());
+    for (at, name) in order.iter().enumerate() {
+        places.entry(name).or_insert(at);
+    }
+    let place = |key: &Text<'_>| places.get(key).copied().unwrap_or(order.len());
     let mut named: Vec<_> = node.members().map(|(key, inner)| (place(&key), key, inner)).collect();
     named.sort_by_key(|(place, ..)| *place);
     w.object(|w| {

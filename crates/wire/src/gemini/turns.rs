@@ -173,6 +173,11 @@ impl<'r, 'a> Conversation<'r, 'a> {
         or_lost(said, block.path, losses)
     }
 
+    /// Whether nothing is said at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.system.is_empty() && self.turns.is_empty()
+    }
+
     /// Writes `systemInstruction`, if there is one.
     pub(super) fn write_system(&self, w: &mut Writer, losses: &mut Losses) {
         if self.system.is_empty() && self.system_rest.is_empty() {

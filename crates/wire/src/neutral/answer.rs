@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use pointsman_core::Usage;
 
-use super::{Block, Extension};
+use super::{Block, Content, Extension, Losses};
 use crate::json::Text;
 
 /// What a model answered.
@@ -42,6 +42,23 @@ pub struct Choice<'a> {
     pub logprobs: Option<Cow<'a, str>>,
     /// Members without a place here.
     pub rest: Vec<Extension<'a>>,
+}
+
+impl<'a> Choice<'a> {
+    /// What it says where a call is a whole one or none: a last call whose arguments end with the room that
+    /// the model had is left out, and declared. Some tool would be run with arguments that nobody gave.
+    pub fn without_cut_call(&self, losses: &mut Losses) -> &[Block<'a>] {
+        let cut = self.finish.as_ref().is_some_and(|finish| finish.reason.cuts());
+        match self.blocks.split_last() {
+            Some((Block { content: Content::ToolCall(call), path, .. }, before))
+                if cut && call.arguments.is_cut() =>
+            {
+                losses.at(*path);
+                before
+            }
+            _ => &self.blocks,
+        }
+    }
 }
 
 /// Why an answer ended.
@@ -86,4 +103,12 @@ pub enum Reason {
     Malformed,
     /// Something else; the provider's word is beside it.
     Other,
+}
+
+impl Reason {
+    /// Whether the answer ends where the model had no more room, in the middle of anything.
+    #[must_use]
+    pub const fn cuts(self) -> bool {
+        matches!(self, Self::Length | Self::ContextLength)
+    }
 }

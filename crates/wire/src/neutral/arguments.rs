@@ -1,6 +1,6 @@
 //! A tool's input: an object in some dialects, a string that holds one in others.
 
-use crate::json::{Kind, Scanner, Text, Writer};
+use crate::json::{Flaw, Kind, Scanner, Text, Writer};
 
 /// The input of a tool call.
 #[derive(Clone, Debug)]
@@ -55,6 +55,19 @@ impl Arguments<'_> {
         }
     }
 
+    /// Whether they end before the object that they begin does, or before its first character: the model was cut.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        let Self::Quoted(text) = self else { return false };
+        let value = text.value();
+        let Ok(mut scanner) = Scanner::new(value.as_bytes()) else { return false };
+        match scanner.kind() {
+            Ok(Kind::Object) => scanner.skip().is_err_and(|error| error.flaw == Flaw::UnexpectedEnd),
+            Ok(_) => false,
+            Err(error) => error.flaw == Flaw::UnexpectedEnd,
+        }
+    }
+
     /// Writes them as a string.
     pub fn write_string(&self, writer: &mut Writer) {
         match self {
@@ -90,6 +103,18 @@ mod tests {
         Arguments::Object(&text).write_string(&mut writer);
         let read: String = serde_json::from_slice(&writer.finish()).unwrap();
         assert_eq!(read, text);
+    }
+
+    #[test]
+    fn arguments_are_cut_where_their_object_does_not_end() {
+        for cut in ["", " ", "{", r#"{"a": "#, r#"{"a":"x"#, r#"{"a":[1,{"b":tr"#, r#"{"a":"\u00"#] {
+            assert!(Arguments::Quoted(Text::from(cut)).is_cut(), "{cut}");
+        }
+        for whole in ["{}", r#"{"a":1}"#, r#"{"a":1}}"#, "{'a'", r#"{"a" 1"#, "[1", "tr", "x"] {
+            assert!(!Arguments::Quoted(Text::from(whole)).is_cut(), "{whole}");
+        }
+        assert!(!Arguments::Free(Text::from("{")).is_cut());
+        assert!(!Arguments::Object("{}").is_cut());
     }
 
     #[test]

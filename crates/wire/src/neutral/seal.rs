@@ -3,7 +3,8 @@
 //! A signature or an encrypted thought is worth something only to the provider that made it; sent to
 //! another it earns a refusal. A client that speaks another dialect hands it back in whatever place that
 //! dialect has for it, so it travels there with its origin in front:
-//! `pm1.<dialect>.<provider>.<s|e>.<data>`.
+//! `pm1.<dialect>.<provider>.<s|e>.<data>`. Where a dialect has thoughts apart from what is said, their place
+//! stands behind the kind: `s@<characters>-<calls>`.
 
 use std::sync::LazyLock;
 
@@ -35,6 +36,28 @@ pub struct Seal<'a> {
     pub provider: Option<Text<'a>>,
     /// As the maker wrote it.
     pub data: Text<'a>,
+    /// Where the thought stood.
+    pub behind: Behind,
+}
+
+/// What comes before a thought in the same turn, where the dialect does not tell by itself (OpenAI chat, whose
+/// thoughts, text and calls are three members).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Characters of text.
+    pub chars: u64,
+    /// Calls.
+    pub calls: u64,
+}
+
+impl Behind {
+    /// Nothing comes before it, or nothing is known.
+    pub const NOTHING: Self = Self { chars: 0, calls: 0 };
+
+    fn parse(text: &str) -> Option<Self> {
+        let (chars, calls) = text.split_once('-')?;
+        Some(Self { chars: chars.parse().ok()?, calls: calls.parse().ok()? })
+    }
 }
 
 const TAG: &str = "pm1.";
@@ -43,13 +66,19 @@ impl<'a> Seal<'a> {
     /// A seal from a client that speaks `native`: tagged, or that dialect's own.
     #[must_use]
     pub fn from_client(text: Text<'a>, kind: SealKind, native: Dialect) -> Self {
-        parse(&text.value()).unwrap_or(Self { kind, dialect: native, provider: None, data: text })
+        parse(&text.value()).unwrap_or(Self {
+            kind,
+            dialect: native,
+            provider: None,
+            data: text,
+            behind: Behind::NOTHING,
+        })
     }
 
     /// A seal from this provider.
     #[must_use]
     pub fn from_provider(text: Text<'a>, kind: SealKind, dialect: Dialect, provider: &'a str) -> Self {
-        Self { kind, dialect, provider: Some(Text::from(provider)), data: text }
+        Self { kind, dialect, provider: Some(Text::from(provider)), data: text, behind: Behind::NOTHING }
     }
 
     /// The same on its own.
@@ -60,6 +89,7 @@ impl<'a> Seal<'a> {
             dialect: self.dialect,
             provider: self.provider.map(Text::into_owned),
             data: self.data.into_owned(),
+            behind: self.behind,
         }
     }
 
@@ -74,6 +104,12 @@ impl<'a> Seal<'a> {
     /// What a client that speaks `dialect` gets: as it is in its own dialect, tagged in another.
     #[must_use]
     pub fn for_client(&self, dialect: Dialect) -> Text<'_> {
+        self.placed_for_client(dialect, Behind::NOTHING)
+    }
+
+    /// The same, with what comes before the thought.
+    #[must_use]
+    pub fn placed_for_client(&self, dialect: Dialect, behind: Behind) -> Text<'_> {
         if dialect == self.dialect && self.provider.is_none() {
             return self.data.borrowed();
         }
@@ -82,7 +118,11 @@ impl<'a> Seal<'a> {
             SealKind::Encrypted => 'e',
         };
         let provider = self.provider.as_ref().map(|p| p.value().replace('.', "%2E")).unwrap_or_default();
-        Text::from(format!("{TAG}{}.{provider}.{kind}.{}", self.dialect, self.data.value()))
+        let place = match behind {
+            Behind::NOTHING => String::new(),
+            Behind { chars, calls } => format!("@{chars}-{calls}"),
+        };
+        Text::from(format!("{TAG}{}.{provider}.{kind}{place}.{}", self.dialect, self.data.value()))
     }
 }
 
@@ -112,14 +152,19 @@ fn parse(text: &str) -> Option<Seal<'static>> {
     let mut parts = text.strip_prefix(TAG)?.splitn(4, '.');
     let dialect = Dialect::from_word(parts.next()?)?;
     let provider = parts.next()?.replace("%2E", ".");
-    let kind = match parts.next()? {
+    let kind = parts.next()?;
+    let (kind, behind) = match kind.split_once('@') {
+        Some((kind, place)) => (kind, Behind::parse(place)?),
+        None => (kind, Behind::NOTHING),
+    };
+    let kind = match kind {
         "s" => SealKind::Signature,
         "e" => SealKind::Encrypted,
         _ => return None,
     };
     let data = Text::from(parts.next()?.to_owned());
     let provider = (!provider.is_empty()).then(|| Text::from(provider));
-    Some(Seal { kind, dialect, provider, data })
+    Some(Seal { kind, dialect, provider, data, behind })
 }
 
 #[cfg(test)]
@@ -139,6 +184,21 @@ mod tests {
         assert!(back.is_for(&target));
         assert!(!back.is_for(&Target::new(Dialect::OpenAiResponses, "other", "gpt")));
         assert!(!back.is_for(&Target::new(Dialect::Anthropic, "my.ai", "claude")));
+    }
+
+    #[test]
+    fn a_tag_tells_the_place_of_its_thought() {
+        let made = Seal::from_provider(Text::from("x"), SealKind::Signature, Dialect::Anthropic, "a");
+        let behind = Behind { chars: 120, calls: 2 };
+        let text = made.placed_for_client(Dialect::OpenAiChat, behind);
+        assert_eq!(text, "pm1.anthropic.a.s@120-2.x");
+        let back = Seal::from_client(text, SealKind::Encrypted, Dialect::OpenAiChat);
+        assert_eq!((back.kind, back.behind, back.data), (SealKind::Signature, behind, Text::from("x")));
+        // Nobody here wrote these.
+        for foreign in ["pm1.anthropic.a.s@1.x", "pm1.anthropic.a.s@-1-0.x", "pm1.anthropic.a.s@1-x.x"] {
+            let seal = Seal::from_client(Text::from(foreign), SealKind::Signature, Dialect::OpenAiChat);
+            assert_eq!((seal.dialect, seal.data), (Dialect::OpenAiChat, Text::from(foreign)));
+        }
     }
 
     #[test]

@@ -4,6 +4,15 @@ use pointsman_core::Dialect;
 
 use super::SealKind;
 
+/// The conversation.
+pub(crate) const fn conversation(client: Dialect) -> &'static str {
+    match client {
+        Dialect::OpenAiChat | Dialect::Anthropic | Dialect::Ollama => "messages",
+        Dialect::OpenAiResponses => "input",
+        Dialect::Gemini => "contents",
+    }
+}
+
 /// The name of a file.
 pub(crate) const fn file_name(client: Dialect) -> &'static str {
     match client {

@@ -157,7 +157,7 @@ pub(super) fn speech<'c, 'a>(
         losses.field("logprobs");
     }
     let (mut said, mut thoughts) = (Vec::new(), Vec::new());
-    for block in &choice.blocks {
+    for block in choice.without_cut_call(losses) {
         losses.extensions(&block.rest);
         match &block.content {
             Content::Text { text, citations } => {

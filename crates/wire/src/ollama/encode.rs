@@ -18,7 +18,7 @@ pub fn needs(request: &Request<'_>, _target: &Target<'_>) -> Vec<Need> {
 /// Writes the body of `POST /api/chat`.
 ///
 /// # Errors
-/// A medium that Ollama cannot take, or only in base64.
+/// A medium that Ollama cannot take, or only in base64; or nothing is said.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, EncodeError> {
     let Request {
         dialect,
@@ -45,6 +45,10 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         rest,
     } = request;
     let own = *dialect == target.dialect;
+    // Without messages, Ollama loads the model and answers nothing.
+    if !own && messages.iter().all(|message| message.blocks.is_empty()) {
+        return Err(EncodeError::empty(*dialect));
+    }
     let mut losses = Losses::default();
     let mut failed = Ok(());
     let mut writer = Writer::with_capacity(256);

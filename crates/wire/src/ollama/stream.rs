@@ -93,6 +93,8 @@ pub struct StreamEncoder {
     told: Told,
     /// What is open, by its number: texts go out at once.
     blocks: Vec<(BlockId, Kind)>,
+    /// The last call, whose arguments do not end: why, the end of the answer tells.
+    cut: Option<ToolCall<'static>>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,7 +115,7 @@ impl StreamEncoder {
     /// A writer of a new stream.
     #[must_use]
     pub fn new(context: AnswerContext) -> Self {
-        Self { told: Told::new(context), blocks: Vec::new() }
+        Self { told: Told::new(context), blocks: Vec::new(), cut: None }
     }
 
     /// What could not be carried so far.
@@ -128,12 +130,25 @@ impl StreamEncoder {
             Event::Open { block, choice, head } => self.open(block, choice, head),
             Event::Delta { block, text } => self.delta(block, &text, out),
             Event::Close { block } => self.close(block, out),
-            Event::End => self.told.end(out, |w| {
-                w.key("message").object(|w| {
-                    w.key("role").string("assistant").key("content").string("");
+            Event::End => {
+                self.call_cut(out);
+                self.told.end(out, |w| {
+                    w.key("message").object(|w| {
+                        w.key("role").string("assistant").key("content").string("");
+                    });
                 });
-            }),
-            event => self.told.note(event),
+            }
+            event => {
+                if let Event::Finish { choice: 0, finish } = &event {
+                    if self.cut.is_some() && finish.reason.cuts() {
+                        // No tool is run with arguments that nobody gave.
+                        self.cut = None;
+                        self.told.losses.field("message.tool_calls");
+                    }
+                    self.call_cut(out);
+                }
+                self.told.note(event);
+            }
         }
     }
 
@@ -195,12 +210,28 @@ impl StreamEncoder {
             arguments: if custom { Arguments::Free(arguments) } else { Arguments::Quoted(arguments) },
             seal: None,
         };
+        // Another call comes behind it: its arguments are as the model meant them.
+        self.call_cut(out);
+        if call.arguments.is_cut() {
+            self.cut = Some(call);
+        } else {
+            self.call(&call, out);
+        }
+    }
+
+    fn call_cut(&mut self, out: &mut Writer) {
+        if let Some(call) = self.cut.take() {
+            self.call(&call, out);
+        }
+    }
+
+    fn call(&mut self, call: &ToolCall<'_>, out: &mut Writer) {
         let mut losses = Losses::default();
         self.told.line(out, |w| {
             w.key("message").object(|w| {
                 w.key("role").string("assistant").key("content").string("");
                 w.key("tool_calls").array(|w| {
-                    turns::write_call(w, &call, Path::Field("message.tool_calls"), &mut losses);
+                    turns::write_call(w, call, Path::Field("message.tool_calls"), &mut losses);
                 });
             });
             w.key("done").bool(false);

@@ -99,6 +99,15 @@ fn what_has_no_place_is_declared() {
 }
 
 #[test]
+fn a_conversation_that_says_nothing_is_refused() {
+    let error = encode_request(&foreign(Vec::new()), &target()).unwrap_err();
+    assert!(error.to_string().contains("must hold at least one message"), "{error}");
+    // Ollama's own clients load a model so.
+    let own = decode_request(&decoded(r#"{"model":"m","messages":[]}"#)).map(|_| ());
+    assert_eq!(own, Ok(()));
+}
+
+#[test]
 fn pictures_must_be_here_and_documents_cannot_be_said() {
     let media = |source| Media { source, mime: None, name: None, detail: None };
     let by_url = foreign(vec![at(Content::Image(media(Source::Url(Text::from("https://a.test/x.png")))))]);

@@ -12,6 +12,7 @@ mod decode;
 mod details;
 mod emit;
 mod encode;
+mod order;
 mod parts;
 mod render;
 mod stream;

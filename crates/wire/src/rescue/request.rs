@@ -104,7 +104,7 @@ impl GoOn<'_> {
                 think_no_more(request);
             } else if let Some(Given { value: Cap::Tokens(budget), .. }) = request.thinking.budget {
                 // The vendor wants room for more than the thoughts.
-                least = budget + 1;
+                least = budget.saturating_add(1);
             }
         }
         if let Some(most) = &mut request.max_output {

@@ -263,3 +263,41 @@ async fn tokens_are_counted_across_dialects() {
     let records = world.records(5).await;
     assert!(records.iter().all(|record| record.operation == Operation::TokenCount && record.status == 200));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_has_the_name_that_each_side_takes() {
+    let world = start(FIVE);
+    let gpt = world.upstream("gpt");
+    gpt.otherwise(|received| {
+        let body = received.json();
+        let name = &body["tools"][0]["function"]["name"];
+        let calls = json!([{"index": 0, "id": "c", "type": "function", "function": {"name": name, "arguments": "{}"}}]);
+        let head = |object: &str| json!({"id": "1", "object": object, "created": 1, "model": "g"});
+        let said = json!({"role": "assistant", "content": null, "tool_calls": calls});
+        if body["stream"] == true {
+            let mut chunk = head("chat.completion.chunk");
+            chunk["choices"] = json!([{"index": 0, "delta": said, "finish_reason": "tool_calls"}]);
+            return Answer::sse([format!("data: {chunk}\n\n"), "data: [DONE]\n\n".to_owned()].map(Bytes::from));
+        }
+        let mut answer = head("chat.completion");
+        answer["choices"] = json!([{"index": 0, "message": said, "finish_reason": "tool_calls"}]);
+        Answer::json(&answer)
+    });
+    let mut body = contents();
+    body["tools"] = json!([{"functionDeclarations": [{"name": "ns.tool:go"}]}]);
+    for method in ["generateContent", "streamGenerateContent?alt=sse"] {
+        let text = world
+            .client()
+            .await
+            .open(ask(&format!("/v1beta/models/gpt%2Fg:{method}"), &body))
+            .await
+            .rest()
+            .await;
+        assert!(text.contains(r#""name":"ns.tool:go""#) && !text.contains("ns_tool_go"), "{text}");
+    }
+    for received in gpt.received() {
+        let name = received.json()["tools"][0]["function"]["name"].as_str().unwrap().to_owned();
+        assert!(name.starts_with("ns_tool_go_") && name.len() == 19, "{name}");
+    }
+    world.assert_at_rest();
+}

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn texts(texts: &[&str]) -> Value {
+    texts.iter().map(|text| json!({ "type": "text", "text": text })).collect()
+}
+
 #[test]
 fn a_plain_request_is_as_small_as_it_can_be() {
     let request = foreign(vec![said(Role::User, vec![text("Hello")])]);
@@ -31,9 +35,6 @@ fn turns_alternate_and_results_come_first() {
         said(Role::Assistant, vec![text("It rains, \n ")]),
     ]);
     let (written, losses) = encoded(&request, &target());
-    let texts = |texts: &[&str]| -> Value {
-        texts.iter().map(|text| json!({ "type": "text", "text": text })).collect()
-    };
     assert_eq!(written["system"], texts(&["One.", "Two.", "Three."]));
     assert_eq!(
         written["messages"],
@@ -64,6 +65,78 @@ fn a_conversation_begins_with_the_user() {
     let (written, _) = encoded(&request, &target());
     assert_eq!(written["messages"][0]["role"], "user");
     assert_eq!(written["messages"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_conversation_that_says_nothing_is_refused() {
+    for turns in [
+        Vec::new(),
+        vec![said(Role::User, vec![text("")])],
+        vec![said(Role::Assistant, Vec::new()), said(Role::User, Vec::new())],
+    ] {
+        let error = encode_request(&foreign(turns), &target()).unwrap_err();
+        assert_eq!(error.field, "messages");
+        assert!(error.problem.starts_with("must hold at least one message"), "{error}");
+    }
+}
+
+#[test]
+fn a_model_that_does_not_go_on_from_a_begun_answer_is_not_asked_to() {
+    let request = foreign(vec![said(Role::User, vec![text("x")]), said(Role::Assistant, vec![text("He")])]);
+    let error = encode_request(&request, &newer()).unwrap_err();
+    assert!(error.to_string().starts_with("`messages` ends with what the assistant says"), "{error}");
+    let (written, _) = encoded(&request, &target());
+    assert_eq!(written["messages"][1], json!({ "role": "assistant", "content": "He" }));
+    // Of another vendor's model nothing is known.
+    let other = Target::new(Dialect::Anthropic, "minimax", "MiniMax-M2");
+    assert_eq!(encoded(&request, &other).0["messages"][1]["role"], "assistant");
+}
+
+#[test]
+fn later_instructions_stand_behind_the_user_where_the_model_takes_them() {
+    let turns = |later: Vec<Message<'static>>| {
+        let mut turns = vec![
+            said(Role::System, vec![text("S")]),
+            said(Role::Developer, vec![text("D")]),
+            said(Role::User, vec![text("a")]),
+        ];
+        turns.extend(later);
+        foreign(turns)
+    };
+    let model = Target::new(Dialect::Anthropic, "anthropic", "claude-opus-4-8");
+    let turn_of = |role, words: &'static str| said(role, vec![text(words)]);
+    // Before what the user says next, between turns of the model, and at the end.
+    let request = turns(vec![
+        turn_of(Role::Assistant, "b"),
+        turn_of(Role::System, "m"),
+        turn_of(Role::Developer, "n"),
+        turn_of(Role::User, "c"),
+        turn_of(Role::Assistant, "d"),
+        turn_of(Role::System, "o"),
+        turn_of(Role::Assistant, "e"),
+        turn_of(Role::User, "f"),
+        turn_of(Role::System, "p"),
+    ]);
+    let (written, losses) = encoded(&request, &model);
+    let turn = |role: &str, content: Value| json!({ "role": role, "content": content });
+    assert_eq!(
+        written["messages"],
+        json!([
+            turn("user", json!("a")),
+            turn("assistant", json!("b")),
+            turn("user", json!("c")),
+            turn("system", texts(&["m", "n"])),
+            turn("assistant", texts(&["d", "e"])),
+            turn("user", json!("f")),
+            turn("system", json!("p")),
+        ])
+    );
+    // Nothing of the user's is behind the last turn of the model: the vendor has no place there.
+    assert_eq!(written["system"], texts(&["S", "D", "o"]));
+    assert_eq!(losses, Vec::<String>::new());
+    let (older, _) = encoded(&request, &Target::new(Dialect::Anthropic, "anthropic", "claude-opus-4-7"));
+    assert_eq!(older["system"].as_array().unwrap().len(), 6);
+    assert_eq!(older["messages"].as_array().unwrap().len(), 5);
 }
 
 #[test]

@@ -145,9 +145,14 @@ impl Gather {
                 }
             }
             Event::Sealed { block, seal } => {
-                let Seal { kind, dialect, provider, data } = seal;
-                let own =
-                    Seal { kind, dialect, provider: provider.map(Text::into_owned), data: data.into_owned() };
+                let Seal { kind, dialect, provider, data, behind } = seal;
+                let own = Seal {
+                    provider: provider.map(Text::into_owned),
+                    data: data.into_owned(),
+                    kind,
+                    dialect,
+                    behind,
+                };
                 match &mut self.at(block).1 {
                     Content::Reasoning(thought) => thought.seal = Some(own),
                     Content::ToolCall(call) => call.seal = Some(own),

@@ -91,7 +91,7 @@ fn what_stands_beside_results_and_items_is_told() {
 fn tools_of_another_type_are_told() {
     let tool =
         json!({ "type": "other", "function": { "name": "f", "parameters": {}, "deep": 1 }, "beside": 2 });
-    let body = json!({ "model": "m", "messages": [], "tools": [tool] });
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }], "tools": [tool] });
     for to in [OpenAiChat, OpenAiResponses, Anthropic, Gemini] {
         let (_, mut losses) = converted(Ollama, to, &body).unwrap();
         losses.sort();

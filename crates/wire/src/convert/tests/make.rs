@@ -303,7 +303,7 @@ impl<'s> Maker<'s> {
             _ => kind,
         };
         let data = format!("c2VhbA{:06}", self.next());
-        Seal { kind, dialect, provider: Some(Text::from(PROVIDER)), data: Text::from(data) }
+        Seal::from_provider(Text::from(data), kind, dialect, PROVIDER)
     }
 
     /// A source in Anthropic's form, or with nothing but an address.

@@ -40,20 +40,25 @@ struct Open {
 enum Kind {
     Text,
     Thought,
-    Call {
-        id: String,
-        name: String,
-        custom: bool,
-        arguments: String,
-        seal: Option<String>,
-    },
+    Call(Call),
     /// It was whole at once, or has no place.
     Other,
 }
 
 #[derive(Clone, Debug)]
+struct Call {
+    id: String,
+    name: String,
+    custom: bool,
+    arguments: String,
+    seal: Option<String>,
+}
+
+#[derive(Clone, Debug)]
 struct Candidate {
     index: u64,
+    /// The last call, whose arguments do not end: why, the end of the answer tells.
+    cut: Option<Call>,
     finish: Option<Finish<'static>>,
     cited: Vec<Cited>,
 }
@@ -106,7 +111,16 @@ impl StreamEncoder {
                     raw: finish.raw.map(Text::into_owned),
                     stop_sequence: finish.stop_sequence.map(Text::into_owned),
                 };
-                self.candidate(choice).finish = Some(finish);
+                let candidate = self.candidate(choice);
+                let cut = candidate.cut.take();
+                let cuts = finish.reason.cuts();
+                candidate.finish = Some(finish);
+                match cut {
+                    // No tool is run with arguments that nobody gave.
+                    Some(_) if cuts => self.losses.field("content"),
+                    Some(call) => self.call(choice, call, out),
+                    None => {}
+                }
             }
             Event::Usage(usage) => self.usage = Some(usage),
             Event::ServiceTier(tier) => {
@@ -122,7 +136,7 @@ impl StreamEncoder {
     fn candidate(&mut self, index: u64) -> &mut Candidate {
         let at = self.candidates.iter().position(|known| known.index == index);
         let at = at.unwrap_or_else(|| {
-            self.candidates.push(Candidate { index, finish: None, cited: Vec::new() });
+            self.candidates.push(Candidate { index, cut: None, finish: None, cited: Vec::new() });
             self.candidates.len() - 1
         });
         // It was found or added.
@@ -144,13 +158,13 @@ impl StreamEncoder {
                 if item.is_some() {
                     self.losses.field("content.item_id");
                 }
-                Kind::Call {
+                Kind::Call(Call {
                     id: id.into_value().into_owned(),
                     name: name.into_value().into_owned(),
                     custom,
                     arguments: String::new(),
                     seal: None,
-                }
+                })
             }
             Head::Media(content) => {
                 self.medium(&content, choice, out);
@@ -188,7 +202,7 @@ impl StreamEncoder {
         let thought = match kind {
             Kind::Text => false,
             Kind::Thought => true,
-            Kind::Call { arguments, .. } => {
+            Kind::Call(Call { arguments, .. }) => {
                 arguments.push_str(&text.value());
                 return;
             }
@@ -222,7 +236,7 @@ impl StreamEncoder {
         let Some(Open { candidate, kind }) = self.find(block) else { return };
         let candidate = *candidate;
         match kind {
-            Kind::Call { seal, .. } => *seal = Some(text.value().into_owned()),
+            Kind::Call(Call { seal, .. }) => *seal = Some(text.value().into_owned()),
             // A proof of its own, as Google tells one that comes late.
             Kind::Text | Kind::Thought => self.part(candidate, out, |w| {
                 w.key("text").string("").key("thought").bool(true).key("thoughtSignature").text(&text);
@@ -234,7 +248,20 @@ impl StreamEncoder {
     fn close(&mut self, block: BlockId, out: &mut Writer) {
         let Some(at) = self.blocks.iter().position(|(id, _)| *id == block) else { return };
         let (_, Open { candidate, kind }) = self.blocks.remove(at);
-        let Kind::Call { id, name, custom, arguments, seal } = kind else { return };
+        let Kind::Call(call) = kind else { return };
+        // Another call comes behind it: its arguments are as the model meant them.
+        if let Some(before) = self.candidate(candidate).cut.take() {
+            self.call(candidate, before, out);
+        }
+        if Arguments::Quoted(Text::from(call.arguments.as_str())).is_cut() && !call.custom {
+            self.candidate(candidate).cut = Some(call);
+        } else {
+            self.call(candidate, call, out);
+        }
+    }
+
+    fn call(&mut self, candidate: u64, call: Call, out: &mut Writer) {
+        let Call { id, name, custom, arguments, seal } = call;
         let arguments = Text::from(arguments);
         let arguments = if custom { Arguments::Free(arguments) } else { Arguments::Quoted(arguments) };
         let mut whole = true;
@@ -277,6 +304,14 @@ impl StreamEncoder {
         while let Some((block, _)) = self.blocks.first() {
             let block = *block;
             self.close(block, out);
+        }
+        let cut: Vec<_> = self
+            .candidates
+            .iter_mut()
+            .filter_map(|own| own.cut.take().map(|call| (own.index, call)))
+            .collect();
+        for (candidate, call) in cut {
+            self.call(candidate, call, out);
         }
         if self.candidates.is_empty() {
             self.candidate(0);
@@ -360,7 +395,7 @@ fn write_content(w: &mut Writer, parts: impl FnOnce(&mut Writer)) {
 
 /// What the last event says of a candidate. Its empty text is Google's own habit.
 fn write_end(w: &mut Writer, candidate: &Candidate, losses: &mut Losses) {
-    let Candidate { index, finish, cited } = candidate;
+    let Candidate { index, cut: _, finish, cited } = candidate;
     write_content(w, |w| {
         w.object(|w| {
             w.key("text").string("");

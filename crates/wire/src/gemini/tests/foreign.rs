@@ -52,6 +52,14 @@ fn a_conversation_with_parallel_calls() {
 }
 
 #[test]
+fn a_conversation_that_says_nothing_is_refused() {
+    for turns in [Vec::new(), vec![said(Role::User, vec![text("")])]] {
+        let error = encode_request(&foreign(turns), &target()).unwrap_err();
+        assert_eq!(error.field, "messages");
+    }
+}
+
+#[test]
 fn a_conversation_that_the_model_begins_is_begun_by_the_user() {
     let opening = json!({ "parts": [{ "text": "Begin." }], "role": "user" });
     let request = foreign(vec![said(Role::Assistant, vec![text("Hi.")])]);

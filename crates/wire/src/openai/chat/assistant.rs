@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use pointsman_core::Dialect;
 
+use super::order;
 use super::parts::{self, Place};
 use crate::json::{Fields, Kind, Node, Text};
 use crate::neutral::{
@@ -75,12 +76,14 @@ pub(super) fn read<'a>(
         blocks.push(read_function_call(call, place)?);
     }
     join_calls_and_seals(&mut blocks);
-    Ok(blocks)
+    Ok(order::restored(blocks))
 }
 
 /// OpenRouter's list: pieces with the same `index` or `id` are one thought.
 fn read_details<'a>(node: Node<'_, 'a>, place: Place, author: Author<'a>, blocks: &mut Vec<Block<'a>>) {
     let mut before: (Option<&str>, Option<Text<'_>>) = (None, None);
+    // Names of the members that the last thought keeps.
+    let mut known = HashSet::new();
     for (at, detail) in (0u32..).zip(node.elements()) {
         let path = place.part("reasoning_details", at);
         let mut block = Block::new(Content::Opaque(detail.raw()), path);
@@ -101,11 +104,12 @@ fn read_details<'a>(node: Node<'_, 'a>, place: Place, author: Author<'a>, blocks
             last.text.extend(piece.text);
             last.summary.extend(piece.summary);
             last.seal = last.seal.take().or(piece.seal);
-            let new = |own: &Extension<'_>| !rest.iter().any(|known| known.name == own.name);
-            let news: Vec<_> = block.rest.into_iter().filter(new).collect();
-            rest.extend(news);
+            let new = |own: &Extension<'a>| known.insert(own.name.clone());
+            rest.extend(block.rest.into_iter().filter(new));
             continue;
         }
+        known.clear();
+        known.extend(block.rest.iter().map(|own| own.name.clone()));
         block.content = Content::Reasoning(piece);
         blocks.push(block);
     }

@@ -11,7 +11,7 @@ use crate::UpstreamError;
 use crate::convert::Moment;
 use crate::json::{Document, Node, Text, Writer};
 use crate::neutral::{
-    AnswerContext, BlockId, Content, Event, Finish, Head, Losses, Media, Reasoning, Seal, Source,
+    AnswerContext, Behind, BlockId, Content, Event, Finish, Head, Losses, Media, Reasoning, Seal, Source,
 };
 
 /// Writes one stream.
@@ -34,9 +34,21 @@ pub struct StreamEncoder {
 #[derive(Clone, Debug)]
 struct Choice {
     index: u64,
+    /// Characters of text so far.
+    chars: u64,
     calls: u64,
     thoughts: u64,
     refused: bool,
+}
+
+impl Choice {
+    const fn new(index: u64) -> Self {
+        Self { index, chars: 0, calls: 0, thoughts: 0, refused: false }
+    }
+
+    const fn behind(&self) -> Behind {
+        Behind { chars: self.chars, calls: self.calls }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +67,7 @@ enum Kind {
         summary: bool,
         said: String,
         sealed: bool,
+        behind: Behind,
     },
     Call {
         slot: u64,
@@ -135,7 +148,7 @@ impl StreamEncoder {
             let index = choice.get("index").and_then(Node::count).unwrap_or(0);
             let begins = choice.get("delta").is_some_and(|delta| delta.get("role").is_some());
             if begins && self.choices.iter().all(|known| known.index != index) {
-                self.choices.push(Choice { index, calls: 0, thoughts: 0, refused: false });
+                self.choices.push(Choice::new(index));
             }
         }
     }
@@ -160,7 +173,7 @@ impl StreamEncoder {
         self.chunk(out, choice, |w| {
             w.key("role").string("assistant").key("content").string("");
         });
-        self.choices.push(Choice { index: choice, calls: 0, thoughts: 0, refused: false });
+        self.choices.push(Choice::new(choice));
         self.choices.len() - 1
     }
 
@@ -176,7 +189,8 @@ impl StreamEncoder {
             }
             Head::Reasoning { id, summary } => {
                 let id = id.map(|id| id.into_value().into_owned());
-                Kind::Thought { id, summary, said: String::new(), sealed: false }
+                let behind = self.choices.get(at).map_or(Behind::NOTHING, Choice::behind);
+                Kind::Thought { id, summary, said: String::new(), sealed: false, behind }
             }
             Head::ToolCall { id, item: _, name, custom } => {
                 let slot = self.choices.get_mut(at).map_or(0, |state| {
@@ -248,7 +262,12 @@ impl StreamEncoder {
         };
         let choice = *choice;
         let (slot, custom) = match kind {
-            Kind::Text => return self.say(out, choice, "content", text),
+            Kind::Text => {
+                if let Some(state) = self.choices.iter_mut().find(|state| state.index == choice) {
+                    state.chars += text.value().chars().count() as u64;
+                }
+                return self.say(out, choice, "content", text);
+            }
             Kind::Refusal => return self.say(out, choice, "refusal", text),
             Kind::Thought { said, .. } => {
                 said.push_str(&text.value());
@@ -290,9 +309,12 @@ impl StreamEncoder {
             return;
         };
         let choice = *choice;
-        let text = seal.for_client(Dialect::OpenAiChat);
+        let text = match kind {
+            Kind::Thought { behind, .. } => seal.placed_for_client(Dialect::OpenAiChat, *behind),
+            _ => seal.for_client(Dialect::OpenAiChat),
+        };
         match kind {
-            Kind::Thought { id, summary, said, sealed } => {
+            Kind::Thought { id, summary, said, sealed, behind: _ } => {
                 let told = if *sealed { Vec::new() } else { vec![Text::from(std::mem::take(said))] };
                 *sealed = true;
                 let told: Vec<Text<'_>> = told.into_iter().filter(|text| !text.is_empty()).collect();

@@ -8,8 +8,8 @@ use pointsman_core::{Dialect, Usage};
 use super::details::{write_call_proof, write_citation, write_thought};
 use crate::json::{Document, Text, Writer};
 use crate::neutral::{
-    Answer, AnswerContext, Arguments, Block, Choice, Content, Encoded, Finish, Losses, Media, Reason, Source,
-    ToolCall, write_data_url,
+    Answer, AnswerContext, Arguments, Behind, Block, Choice, Content, Encoded, Finish, Losses, Media, Reason,
+    Source, ToolCall, write_data_url,
 };
 
 /// Writes an answer.
@@ -160,9 +160,11 @@ fn write_message(
     let (mut texts, mut refusals, mut thoughts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut sealed, mut calls, mut images, mut sounds) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut cited = Vec::new();
+    let mut chars = 0;
     for block in blocks {
         match &block.content {
             Content::Text { text, citations } => {
+                chars += text.value().chars().count() as u64;
                 texts.push(text.borrowed());
                 cited.extend(citations);
             }
@@ -170,7 +172,8 @@ fn write_message(
             Content::Reasoning(thought) => {
                 let shown = if thought.text.is_empty() { &thought.summary } else { &thought.text };
                 thoughts.extend(shown.iter().map(Text::borrowed));
-                sealed.extend(thought.seal.as_ref().map(|seal| (thought, seal)));
+                let behind = Behind { chars, calls: calls.len() as u64 };
+                sealed.extend(thought.seal.as_ref().map(|seal| (thought, seal, behind)));
             }
             Content::ToolCall(call) => calls.push(call),
             Content::Image(media) if has_place(media) => images.push(media),
@@ -198,14 +201,9 @@ fn write_message(
     }
     if !sealed.is_empty() {
         w.key("reasoning_details").array(|w| {
-            for (index, (thought, seal)) in (0u64..).zip(sealed) {
-                write_thought(
-                    w,
-                    index,
-                    thought,
-                    Some((seal.kind, seal.for_client(Dialect::OpenAiChat))),
-                    |_| {},
-                );
+            for (index, (thought, seal, behind)) in (0u64..).zip(sealed) {
+                let text = seal.placed_for_client(Dialect::OpenAiChat, behind);
+                write_thought(w, index, thought, Some((seal.kind, text)), |_| {});
             }
         });
     }

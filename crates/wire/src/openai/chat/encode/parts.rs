@@ -16,13 +16,14 @@ impl<'e> Encoder<'e> {
     where
         'a: 'b,
     {
-        let mut placed = Vec::new();
-        for block in blocks {
-            if self.own || self.has_place(block) {
-                placed.push(block);
-            } else {
-                self.losses.at(block.path);
-            }
+        blocks.filter(|block| self.is_placed(block)).collect()
+    }
+
+    /// The same of one block.
+    pub(super) fn is_placed(&mut self, block: &Block<'_>) -> bool {
+        let placed = self.own || self.has_place(block);
+        if !placed {
+            self.losses.at(block.path);
         }
         placed
     }

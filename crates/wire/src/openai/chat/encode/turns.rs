@@ -73,7 +73,8 @@ impl Encoder<'_> {
             for block in &message.blocks {
                 if let Content::ToolResult(result) = &block.content {
                     self.result(w, block, result, message);
-                    attached.extend(self.attachments(result).map(|block| (result, block)));
+                    let media = self.attachments(result).map(|block| (result, block));
+                    attached.extend(media.filter(|(_, block)| self.is_placed(block)));
                 }
             }
         }
@@ -143,24 +144,23 @@ impl Encoder<'_> {
     }
 
     /// Media of a result: a tool's message holds text alone.
-    fn attachments<'b, 'a>(&self, result: &'b ToolResult<'a>) -> impl Iterator<Item = &'b Block<'a>> {
+    fn attachments<'b, 'a>(
+        &self,
+        result: &'b ToolResult<'a>,
+    ) -> impl Iterator<Item = &'b Block<'a>> + use<'b, 'a> {
         let own = self.own;
         result.content.iter().filter(move |block| !own && is_medium(block))
     }
 
     /// One message of the user with all of them, behind the results: nothing may stand between those.
     fn attached(&mut self, w: &mut Writer, attached: &[(&ToolResult<'_>, &Block<'_>)]) {
-        let blocks = self.placed(attached.iter().map(|(_, block)| *block));
-        if blocks.is_empty() {
+        if attached.is_empty() {
             return;
         }
         w.object(|w| {
             w.key("role").string("user").key("content").array(|w| {
                 let mut before = None;
                 for (result, block) in attached {
-                    if !blocks.iter().any(|placed| std::ptr::eq(*placed, *block)) {
-                        continue;
-                    }
                     if before != Some(&result.id) {
                         before = Some(&result.id);
                         let note = format!("Result of tool call {}:", self.call_id(&result.id));
@@ -192,7 +192,7 @@ impl Encoder<'_> {
             w.key("role").string("assistant").key("content");
             if said.is_empty() && !(calls.is_empty() && refusals.is_empty()) {
                 w.null();
-            } else if own {
+            } else if own && !is_one_text(&said) {
                 self.content(w, &said);
             } else {
                 self.joined(w, &said);
@@ -230,7 +230,7 @@ impl Encoder<'_> {
                 continue;
             };
             texts.push(text.borrowed());
-            if !citations.is_empty() {
+            if !citations.is_empty() && !self.own {
                 self.losses.member(*path, "citations");
             }
             if cache.is_some() {
@@ -409,6 +409,15 @@ fn inner(block: &Block<'_>) -> &'static str {
 
 fn is_result(block: &Block<'_>) -> bool {
     matches!(block.content, Content::ToolResult(_))
+}
+
+/// Whether they are pieces of what was one text, cut where a thought stands between them.
+fn is_one_text(said: &[&Block<'_>]) -> bool {
+    let alike = |pair: &[&Block<'_>]| matches!(pair, [a, b] if a.path == b.path);
+    let plain = |block: &&Block<'_>| {
+        matches!(block.content, Content::Text { .. }) && block.cache.is_none() && block.rest.is_empty()
+    };
+    said.len() > 1 && said.windows(2).all(alike) && said.iter().all(plain)
 }
 
 fn is_medium(block: &Block<'_>) -> bool {

@@ -362,12 +362,7 @@ fn plain_thoughts_go_only_where_a_server_takes_them() {
     let sealed = Reasoning {
         id: Some(Text::from("rs_1")),
         summary: vec![Text::from("S.")],
-        seal: Some(Seal {
-            kind: SealKind::Encrypted,
-            dialect: Dialect::OpenAiResponses,
-            provider: None,
-            data: Text::from("gAAA"),
-        }),
+        seal: Some(Seal::from_client(Text::from("gAAA"), SealKind::Encrypted, Dialect::OpenAiResponses)),
         ..Reasoning::default()
     };
     let request = turns(vec![
