@@ -14,7 +14,7 @@ use pointsman_core::{
     Usage, UsageSource,
 };
 use pointsman_providers::{limits_seen, tells_limit};
-use pointsman_wire::neutral::Losses;
+use pointsman_wire::neutral::{CHARS_PER_TOKEN, Losses};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -25,7 +25,6 @@ use crate::live::Live;
 use crate::meter::{Meter, micros};
 use crate::pass::Pass;
 use crate::passthrough::exchange::cost_is_known;
-use crate::pipeline::attempt::CHARS_PER_TOKEN;
 use crate::pipeline::balance::Sticky;
 use crate::pipeline::exhaustion::most_useful;
 use crate::recorder::RecordPermit;

@@ -222,14 +222,22 @@ fn check_warns_of_deprecated_models() {
         &format!("providers: {{ work: {{ vendor: anthropic, keys: {{ env: KEY }} }} }}\nroutes: {{ fast: work/{model} }}\n"),
     );
     let said = place.ok(&["check"]);
-    let warning = format!(
-        "\nwarning: `work/{model}` (route `fast`) is deprecated: its provider turns it off on {off}\n"
-    );
+    let warning =
+        format!("\nwarning: `work/{model}` (route `fast`) is deprecated: off at its provider as of {off}\n");
     assert!(said.contains(&warning), "{said}");
     let note = format!("deprecated: off on {off}\n");
     let listed = place.ok(&["models", "--provider", "work"]);
     let line = listed.lines().find(|line| line.starts_with(&format!("work/{model} "))).unwrap();
     assert!(line.ends_with(note.trim_end()), "{line}");
+}
+
+#[test]
+fn a_class_that_nobody_here_has_is_told() {
+    let place = Place::new().with("KEY", SECRET);
+    place.write("pointsman.yaml", "providers: { work: { vendor: anthropic, keys: { env: KEY } } }\n");
+    let said = place.ok(&["models", "--class", "embedding"]);
+    assert!(said.contains("`pointsman models --all --class embedding`"), "{said}");
+    assert!(place.ok(&["models", "--class", "frontier"]).starts_with("NAME"));
 }
 
 #[test]

@@ -15,7 +15,9 @@ mod vector;
 use pointsman_core::{Dialect, Usage};
 
 use crate::json::{Document, Text, Writer};
-use crate::neutral::{DecodeError, EncodeError, Encoded, Extension, Given, Losses, Path, Target};
+use crate::neutral::{
+    CHARS_PER_TOKEN, DecodeError, EncodeError, Encoded, Extension, Given, Losses, Path, Target,
+};
 
 pub use vector::Vector;
 
@@ -106,9 +108,29 @@ pub enum Said<'a> {
     Content(&'a str, Result<Vec<Text<'a>>, Path>),
 }
 
+impl Request<'_> {
+    /// Tokens of all inputs, about.
+    #[must_use]
+    pub fn estimated_tokens(&self) -> u64 {
+        self.inputs.iter().map(Input::estimated_tokens).sum()
+    }
+}
+
 impl<'a> Input<'a> {
     fn new(said: Said<'a>, path: Path) -> Self {
         Self { said, path, task: None, title: None, dimensions: None, rest: Vec::new() }
+    }
+
+    /// Its tokens, about: four characters each, where they are not counted already.
+    fn estimated_tokens(&self) -> u64 {
+        match &self.said {
+            Said::Text(texts) | Said::Content(_, Ok(texts)) => {
+                let chars = |text: &Text<'_>| text.value().chars().count() as u64;
+                texts.iter().map(chars).sum::<u64>().div_ceil(CHARS_PER_TOKEN)
+            }
+            Said::Tokens(list) => list.split(',').count() as u64,
+            Said::Content(raw, Err(_)) => (raw.len() as u64).div_ceil(CHARS_PER_TOKEN),
+        }
     }
 
     /// Its text.

@@ -34,6 +34,7 @@ pub use names::ToolNames;
 pub use request::{Cap, Format, Given, Logprobs, Request, Sampling, Thinking, ToolChoice};
 pub use schema::Schema;
 pub use seal::{Behind, Seal, SealKind, may_hold_results, may_hold_tag};
+pub use size::CHARS_PER_TOKEN;
 pub use target::{Need, Quirks, Resolved, Target};
 pub use tool::{Tool, ToolKind};
 pub(crate) use tool::{custom_names, is_custom};

@@ -75,7 +75,7 @@ impl Used {
             }
         }
         let told = found.into_iter().map(|(name, (date, places))| {
-            format!("`{name}` ({}) is deprecated: its provider turns it off on {date}", places.join(", "))
+            format!("`{name}` ({}) is deprecated: off at its provider as of {date}", places.join(", "))
         });
         told.collect()
     }

@@ -30,10 +30,10 @@ aliases: {{ c: anthropic/{first}, d: a }}",
         [
             format!(
                 "`anthropic/{first}` (route `a`, route `b`, alias `c`) is deprecated: \
-                 its provider turns it off on {}",
+                 off at its provider as of {}",
                 date(0)
             ),
-            format!("`listed/{second}` (listed) is deprecated: its provider turns it off on {}", date(1)),
+            format!("`listed/{second}` (listed) is deprecated: off at its provider as of {}", date(1)),
         ]
     );
 }

@@ -75,8 +75,8 @@ pub(crate) fn one(
 }
 
 /// Anthropic's clients ask on OpenAI's paths, and Google's newer ones, but with headers of their own: the version,
-/// or the key in a place where no other client has it.
-fn as_asked(dialect: Dialect, head: &request::Parts) -> Dialect {
+/// or the key in a place where no other client has it. Google's ask for pages by names of their own, too.
+pub(super) fn as_asked(dialect: Dialect, head: &request::Parts) -> Dialect {
     let has = |name: &str| head.headers.contains_key(name);
     let key_in = |name: &str| {
         let places = ["authorization", "api-key", "x-api-key", "x-goog-api-key"];
@@ -84,9 +84,13 @@ fn as_asked(dialect: Dialect, head: &request::Parts) -> Dialect {
     };
     match dialect {
         Dialect::OpenAiChat if has("anthropic-version") || key_in("x-api-key") => Dialect::Anthropic,
-        Dialect::OpenAiChat if key_in("x-goog-api-key") => Dialect::Gemini,
+        Dialect::OpenAiChat if key_in("x-goog-api-key") || pages_as_google(head) => Dialect::Gemini,
         dialect => dialect,
     }
+}
+
+fn pages_as_google(head: &request::Parts) -> bool {
+    parameters(head.uri.query()).iter().any(|(name, _)| name == "pageSize" || name == "pageToken")
 }
 
 fn respond(dialect: Dialect, rendered: Result<Bytes, PublicError>) -> Response<ResponseBody> {

@@ -6,6 +6,7 @@ use pointsman_core::{Dialect, ErrorCode, PublicError};
 use crate::asked::gemini_method;
 use crate::body::ResponseBody;
 use crate::errors;
+use crate::handlers::models;
 
 /// The paths there are, longest first, so that `/chat/completions` is not taken for `/completions`.
 const PATHS: [&str; 13] = [
@@ -53,7 +54,7 @@ struct Meant {
 /// A 404 with the right URL.
 pub(crate) fn not_found(head: &request::Parts) -> Response<ResponseBody> {
     let path = head.uri.path();
-    let dialect = meant(path).map_or_else(|| family(path).1, |meant| meant.dialect);
+    let dialect = meant(path).map_or_else(|| models::as_asked(family(path).1, head), |meant| meant.dialect);
     errors::response_in(dialect, &error(head), None)
 }
 

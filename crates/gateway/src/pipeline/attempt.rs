@@ -10,7 +10,7 @@ use pointsman_core::{Dialect, ErrorCode, Operation, Outcome, Phase, PublicError,
 use pointsman_providers::Protocol;
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::{ConnectError, ExchangeError, RequestBody, SendError, UpstreamBody};
-use pointsman_wire::neutral::Losses;
+use pointsman_wire::neutral::{CHARS_PER_TOKEN, Losses};
 use pointsman_wire::openai::answer;
 use pointsman_wire::probe::probe;
 use pointsman_wire::splice::{Edits, Pieces, splice};
@@ -29,8 +29,6 @@ use crate::stream::{self, StreamStart};
 
 /// Longest whole answer that is held, in bytes.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
-/// Characters that are taken for one token where nothing was counted.
-pub(crate) const CHARS_PER_TOKEN: u64 = 4;
 
 /// An answer that can be shown.
 pub(crate) enum Opened {

@@ -11,12 +11,12 @@ use pointsman_config::Deployment;
 use pointsman_core::{Operation, PublicError};
 use pointsman_resilience::{Ask, Refusal};
 use pointsman_telemetry::{PassedOver, Waited};
+use pointsman_wire::neutral::CHARS_PER_TOKEN;
 use smallvec::{SmallVec, smallvec};
 
 use crate::line::{self, Left, Wish};
 use crate::live::Live;
 use crate::pass::Pass;
-use crate::pipeline::attempt::CHARS_PER_TOKEN;
 use crate::pipeline::chains::Chains;
 use crate::pipeline::dispatch::Dispatch;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use pointsman_config::Deployment;
-use pointsman_core::{Dialect, ErrorCode, Outcome, PublicError, Usage};
+use pointsman_core::{Dialect, ErrorCode, Outcome, PublicError, Usage, UsageSource};
 use pointsman_providers::Protocol;
 use pointsman_providers::classify::classify_body_error;
 use pointsman_transport::RequestBody;
@@ -93,7 +93,11 @@ pub(crate) fn answer(
     let asked = decode_request(shape, &asked).map_err(|error| wrong(&error))?;
     let from = Shape::of_provider(upstream).unwrap_or(shape);
     let answer = decode_answer(from, &document, asked.inputs.len()).map_err(|error| misunderstood(&error))?;
-    let usage = answer.usage.unwrap_or_else(|| attempt::estimate(dispatch, 0));
+    let usage = answer.usage.unwrap_or_else(|| Usage {
+        input: asked.estimated_tokens(),
+        source: UsageSource::Estimated,
+        ..Usage::default()
+    });
     if from == shape {
         return Ok((headers, body.clone(), usage));
     }

@@ -31,7 +31,7 @@ const MAX_ECHO: usize = 120;
 const FAMILIES: [&str; 3] = ["image/", "audio/", "video/"];
 /// Single types that are.
 const TYPES: [&str; 4] = ["application/pdf", "text/plain", "text/csv", "text/markdown"];
-/// Types that say nothing: then the first bytes do.
+/// Types that say nothing: then the first bytes must.
 const UNSAID: [&str; 3] = ["", "application/octet-stream", "binary/octet-stream"];
 /// How files begin.
 const BEGINNINGS: [(&[u8], &str); 4] = [
@@ -125,16 +125,24 @@ async fn one<'n>(
 fn kind(fetched: &Fetched) -> Option<String> {
     let said = fetched.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let said = said.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if UNSAID.contains(&said.as_str()) {
-        let body = &fetched.body[..];
-        if body.starts_with(b"RIFF") && body.get(8..12) == Some(b"WEBP") {
-            return Some("image/webp".to_owned());
-        }
-        let found = BEGINNINGS.iter().find(|(beginning, _)| body.starts_with(beginning));
-        return found.map(|(_, kind)| (*kind).to_owned());
+    let known_or_unsaid = |said: &str| UNSAID.contains(&said) || is_fetched(said);
+    // The bytes know better than the server: vendors refuse a picture under another's name.
+    if let Some(found) = known_or_unsaid(&said).then(|| type_of(&fetched.body)).flatten() {
+        return Some(found.to_owned());
     }
-    let known = FAMILIES.iter().any(|family| said.starts_with(family)) || TYPES.contains(&said.as_str());
-    known.then_some(said)
+    is_fetched(&said).then_some(said)
+}
+
+fn is_fetched(said: &str) -> bool {
+    FAMILIES.iter().any(|family| said.starts_with(family)) || TYPES.contains(&said)
+}
+
+/// By how it begins.
+fn type_of(body: &[u8]) -> Option<&'static str> {
+    if body.starts_with(b"RIFF") && body.get(8..12) == Some(b"WEBP") {
+        return Some("image/webp");
+    }
+    BEGINNINGS.iter().find(|(beginning, _)| body.starts_with(beginning)).map(|(_, kind)| *kind)
 }
 
 /// What a client may know: not where a name leads inside this network.

@@ -28,6 +28,11 @@ async fn wrong_paths_are_told_the_right_url() {
         let reply = world.send(get(wrong)).await;
         assert_eq!((reply.status, reply.error()["code"].as_str()), (404, Some("unknown_path")), "{wrong}");
     }
+    // Who reads the error, the place of the key says where the path does not.
+    let reply = world.send(with(get("/v2/any"), "x-api-key", "any")).await;
+    assert_eq!((reply.status, &reply.json()["type"]), (404, &serde_json::json!("error")));
+    let reply = world.send(with(get("/v2/any"), "x-goog-api-key", "any")).await;
+    assert_eq!(reply.json()["error"]["status"], "NOT_FOUND");
     let long = format!("/{}", "x".repeat(5_000));
     assert!(world.send(get(&long)).await.message().len() < 600);
     assert_eq!(alpha.connections().accepted, 0);

@@ -54,7 +54,17 @@ pub(crate) fn run(args: &Models) -> Result<(), Failure> {
         (None, None) => own_names(&snapshot.resolver).collect(),
         _ => Vec::new(),
     };
-    let notes = if class.is_some() { String::new() } else { notes(&snapshot, provider) };
+    let notes = match class {
+        Some(class) if rows.is_empty() => {
+            let class = class.as_str();
+            format!(
+                "No model of the configured providers is in the class {class}; \
+                 `pointsman models --all --class {class}` shows those of the catalogue.\n"
+            )
+        }
+        Some(_) => String::new(),
+        None => notes(&snapshot, provider),
+    };
     show(args, &rows, &own, &notes)
 }
 

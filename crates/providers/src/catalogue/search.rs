@@ -143,7 +143,8 @@ pub(super) fn closest(catalogue: &Catalogue, name: &str, count: usize) -> Vec<Su
         let wanted = prefix.map_or(name.as_str(), |(_, rest)| rest);
         let lines = vendor.catalogue.iter().flat_map(|provider| block(catalogue.body(), provider).lines());
         for model in lines.map(|line| key(line).1) {
-            let worst = if best.len() < count { usize::MAX } else { best[count - 1].0 };
+            // What differs in more than every second letter is another name.
+            let worst = if best.len() < count { wanted.len() / 2 + 1 } else { best[count - 1].0 };
             // People leave out who made a model: `llama-3.3-70b` for `meta-llama/Llama-3.3-70B`.
             let short = model.rsplit('/').next().unwrap_or(model);
             let compared = if wanted.contains('/') { model } else { short };

@@ -185,6 +185,9 @@ fn suggestions_are_near_and_name_their_vendor() {
     assert_eq!(names("groq/gpt-oss-20b")[0], "groq/openai/gpt-oss-20b");
     assert!(names("llama-3.3-70b-instruct")[0].ends_with("/Llama-3.3-70B-Instruct"));
     assert_eq!(names("gpt-4o-mini").len(), 3);
+    for unlike in ["nope", "x", "zzzzzzzz"] {
+        assert_eq!(names(unlike), [""; 0], "{unlike}");
+    }
     assert!(names(&"x".repeat(10_000)).is_empty(), "too long to compare");
     assert!(catalogue().closest("gpt", 0).is_empty());
 }

@@ -17,6 +17,10 @@ use crate::neutral::{Cap, Content, Given, Losses, Message, Request, Role, Target
 /// The smallest budget that the vendor takes.
 const MIN_BUDGET: u64 = 1_024;
 
+/// The most that is asked for where nothing tells how much the model can write: no model of the vendor's writes more
+/// than 128,000 tokens, and the answer needs some.
+const MOST_BUDGET: u64 = 120_000;
+
 /// The budget where a client only says "think".
 const USUAL_EFFORT: &str = "medium";
 
@@ -150,7 +154,7 @@ fn foreign<'r>(request: &'r Request<'_>, target: &Target<'_>, losses: &mut Losse
     };
     // The limit counts thoughts too, and must be above the budget.
     let room = request.max_output.as_ref().map(|given| given.value).or(target.max_output);
-    let fitted = tokens.max(MIN_BUDGET).min(room.map_or(u64::MAX, |room| room.saturating_sub(1)));
+    let fitted = tokens.max(MIN_BUDGET).min(room.map_or(MOST_BUDGET, |room| room.saturating_sub(1)));
     if fitted < tokens {
         losses.given(budget.as_ref());
     }

@@ -5,7 +5,7 @@ use super::{Answer, Arguments, Block, Content, Media, Reasoning, Request, Source
 use crate::json::Text;
 
 /// Characters that are taken for one token.
-const CHARS_PER_TOKEN: u64 = 4;
+pub const CHARS_PER_TOKEN: u64 = 4;
 /// What a picture, document, sound or film is taken for: the most that Anthropic counts for a picture.
 const MEDIUM_TOKENS: u64 = 1_600;
 

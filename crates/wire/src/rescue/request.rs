@@ -2,7 +2,8 @@
 
 use crate::json::{Document, JsonError, Text};
 use crate::neutral::{
-    Block, Cap, Content, Extension, Format, Given, Message, Path, Request, Role, Thinking, ToolCall,
+    Block, CHARS_PER_TOKEN, Cap, Content, Extension, Format, Given, Message, Path, Request, Role, Thinking,
+    ToolCall,
 };
 use pointsman_core::Dialect;
 
@@ -10,9 +11,6 @@ use pointsman_core::Dialect;
 pub const INSTRUCTION: &str = "Your answer above was cut off in the middle. Continue it from exactly where it ends, as if there \
 had been no break: begin with the very next character. Do not repeat any of it, do not start over, do not comment \
 on this message, and keep to the same language, format and style.";
-
-/// Characters that are taken for one token.
-const CHARS_PER_TOKEN: u64 = 4;
 
 /// A request for the rest of an answer.
 #[derive(Clone, Debug)]

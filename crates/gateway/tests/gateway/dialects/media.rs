@@ -79,9 +79,14 @@ async fn they_are_fetched_where_the_route_allows_it() {
     assert_eq!((&content[1]["source"], &content[2]["source"]), (&source, &source), "{content}");
     let asked = pictures.received();
     assert_eq!((asked.len(), asked[0].target.as_str()), (1, "/a.png"));
+    // What it is, the bytes say, whatever their server calls them.
+    pictures.otherwise(|_| Answer::new(200, "image/png", &b"\xff\xd8\xff\xdbrest"[..]));
+    world.send(ask("/v1/chat/completions", &look_at("seeing", PICTURE))).await;
+    let content = sent(&claude.received()[1])["messages"][0]["content"].clone();
+    assert_eq!(content[1]["source"]["media_type"], "image/jpeg", "{content}");
     let names: Vec<_> = asked[0].headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     assert_eq!(names, ["host", "connection"], "nothing says who asks");
-    world.records(1).await;
+    world.records(2).await;
     world.assert_at_rest();
 }
 

@@ -127,7 +127,7 @@ async fn base64_is_made_here_where_the_provider_has_none() {
     assert_eq!(reply.header("x-pointsman-dropped"), Some("user"));
     let record = world.record().await;
     assert_eq!(record.dropped.as_deref(), Some("user"));
-    assert_eq!(record.usage.source, UsageSource::Estimated, "nobody counted");
+    assert_eq!((record.usage.source, record.usage.input), (UsageSource::Estimated, 1), "nobody counted");
 }
 
 #[tokio::test(start_paused = true)]

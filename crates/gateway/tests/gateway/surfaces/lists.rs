@@ -41,6 +41,8 @@ async fn anthropics_clients_ask_with_their_header() {
     let page = world.send(google("/v1/models?pageSize=2")).await.json();
     assert_eq!(page["models"].as_array().map(Vec::len), Some(2), "{page}");
     assert_eq!(world.send(google("/v1/models/olla/l")).await.json()["name"], "models/olla/l");
+    let page = world.send(get("/v1/models?pageSize=2")).await.json();
+    assert_eq!(page["models"].as_array().map(Vec::len), Some(2), "{page}");
     // Without any of it, it is OpenAI's.
     assert_eq!(world.send(get("/v1/models")).await.json()["object"], "list");
 }

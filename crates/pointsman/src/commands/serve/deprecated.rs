@@ -54,7 +54,7 @@ impl RecordSink for Deprecated {
                     provider,
                     model,
                     off,
-                    "a deprecated model is in use: its provider turns it off"
+                    "a deprecated model is in use: off at its provider as of that day"
                 );
             }
         }

@@ -337,6 +337,12 @@ fn efforts_become_budgets_for_earlier_models() {
     assert_eq!((written.get("thinking"), losses), (None, vec!["reasoning_effort".to_owned()]));
     let (written, _) = thinking("none", &target(), |_| {});
     assert_eq!(written.get("thinking"), None);
+    // Where nothing says how much the model writes, no number is too large to be asked for.
+    let (written, losses) = thinking("high", &target(), |request| {
+        request.thinking.budget = Some(Given::new("thinking_budget", Cap::Tokens(u64::MAX)));
+    });
+    assert_eq!(written["thinking"]["budget_tokens"], 120_000);
+    assert_eq!((&written["max_tokens"], &losses[0]), (&json!(124_096), &"thinking_budget".to_owned()));
 }
 
 #[test]

@@ -60,11 +60,14 @@ pub(super) fn write_call_proof(w: &mut Writer, proof: &Text<'_>) {
 }
 
 /// A source; one without an address has no place here (false).
-pub(super) fn write_citation(w: &mut Writer, citation: &Citation<'_>) -> bool {
+///
+/// `before`: characters of text before the one that cites.
+pub(super) fn write_citation(w: &mut Writer, citation: &Citation<'_>, before: u64) -> bool {
     let Citation { url, title, quote, span, raw: _ } = citation;
     let Some(url) = url else { return false };
     // Clients read both ends as numbers that are always there.
-    let (start, end) = span.unwrap_or_default();
+    let (start, end) =
+        span.map_or((0, 0), |(start, end)| (start.saturating_add(before), end.saturating_add(before)));
     w.object(|w| {
         w.key("type").string("url_citation").key("url_citation").object(|w| {
             w.key("url").text(url).key("title").text(title.as_ref().unwrap_or(&Text::default()));

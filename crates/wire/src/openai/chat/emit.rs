@@ -59,7 +59,10 @@ struct Block {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Text,
+    Text {
+        /// Characters of the texts before it.
+        before: u64,
+    },
     Refusal,
     /// What was thought is kept: with its proof it is told again as a whole.
     Thought {
@@ -102,10 +105,10 @@ impl StreamEncoder {
             Event::Open { block, choice, head } => self.open(block, choice, head, out),
             Event::Delta { block, text } => self.delta(block, &text, out),
             Event::Cite { block, citation } => {
-                let Some(choice) = self.choice_of(block) else { return };
+                let Some((choice, before)) = self.place_of(block) else { return };
                 let mut told = true;
                 self.chunk(out, choice, |w| {
-                    w.key("annotations").array(|w| told = write_citation(w, &citation));
+                    w.key("annotations").array(|w| told = write_citation(w, &citation, before));
                 });
                 if !told {
                     self.losses.field("citations");
@@ -180,7 +183,7 @@ impl StreamEncoder {
     fn open(&mut self, block: BlockId, choice: u64, head: Head<'_>, out: &mut Writer) {
         let at = self.begin(choice, out);
         let kind = match head {
-            Head::Text => Kind::Text,
+            Head::Text => Kind::Text { before: self.choices.get(at).map_or(0, |state| state.chars) },
             Head::Refusal => {
                 if let Some(state) = self.choices.get_mut(at) {
                     state.refused = true;
@@ -262,7 +265,7 @@ impl StreamEncoder {
         };
         let choice = *choice;
         let (slot, custom) = match kind {
-            Kind::Text => {
+            Kind::Text { .. } => {
                 if let Some(state) = self.choices.iter_mut().find(|state| state.index == choice) {
                     state.chars += text.value().chars().count() as u64;
                 }
@@ -349,7 +352,9 @@ impl StreamEncoder {
                     });
                 });
             }
-            Kind::Call { .. } | Kind::Text | Kind::Refusal | Kind::Other => self.losses.field("signature"),
+            Kind::Call { .. } | Kind::Text { .. } | Kind::Refusal | Kind::Other => {
+                self.losses.field("signature");
+            }
         }
     }
 
@@ -387,8 +392,10 @@ impl StreamEncoder {
         }
     }
 
-    fn choice_of(&self, block: BlockId) -> Option<u64> {
-        self.blocks.iter().rev().find(|(id, _)| *id == block).map(|(_, block)| block.choice)
+    /// The choice that a block belongs to, and characters of text before it.
+    fn place_of(&self, block: BlockId) -> Option<(u64, u64)> {
+        let (_, Block { choice, kind }) = self.blocks.iter().rev().find(|(id, _)| *id == block)?;
+        Some((*choice, if let Kind::Text { before } = kind { *before } else { 0 }))
     }
 
     fn chunk(&self, out: &mut Writer, choice: u64, delta: impl FnOnce(&mut Writer)) {

@@ -164,9 +164,9 @@ fn write_message(
     for block in blocks {
         match &block.content {
             Content::Text { text, citations } => {
-                chars += text.value().chars().count() as u64;
                 texts.push(text.borrowed());
-                cited.extend(citations);
+                cited.extend(citations.iter().map(|citation| (citation, chars)));
+                chars += text.value().chars().count() as u64;
             }
             Content::Refusal(text) => refusals.push(text.borrowed()),
             Content::Reasoning(thought) => {
@@ -209,8 +209,8 @@ fn write_message(
     }
     if !cited.is_empty() {
         w.key("annotations").array(|w| {
-            for citation in cited {
-                if !write_citation(w, citation) {
+            for (citation, before) in cited {
+                if !write_citation(w, citation, before) {
                     losses.field("citations");
                 }
             }

@@ -220,6 +220,21 @@ fn pictures_and_sounds_have_places() {
 }
 
 #[test]
+fn sources_are_counted_in_all_of_the_text() {
+    let part = |text: &str, annotations: Value| json!({"type": "output_text", "text": text, "annotations": annotations});
+    let source = json!({"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 4, "end_index": 5});
+    let body = json!({"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+         "content": [part("Grüße. ", json!([])), part("See X.", json!([source]))]}]});
+    let text = body.to_string();
+    let document = Document::read(text.as_bytes()).unwrap();
+    let answer = crate::openai::responses::decode_answer(&document, &ORIGIN).unwrap();
+    let told: Value = serde_json::from_slice(&encode_answer(&answer, &context()).body).unwrap();
+    let cited = &told["choices"][0]["message"]["annotations"][0]["url_citation"];
+    assert_eq!((&cited["start_index"], &cited["end_index"]), (&json!(11), &json!(12)));
+}
+
+#[test]
 fn a_proof_of_another_dialect_is_kept_for_it() {
     let body =
         r#"{"choices":[{"message":{"reasoning_content":"why","content":"x"},"finish_reason":"stop"}]}"#;

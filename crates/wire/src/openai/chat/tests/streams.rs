@@ -381,6 +381,7 @@ fn a_client_gets_one_chunk_for_each_delta() {
         choices: vec![Choice {
             blocks: vec![
                 block(thought("why", Some(proof))),
+                block(Content::text("ä".into())),
                 block(Content::Text { text: "so".into(), citations: vec![cited] }),
                 block(call("a", Arguments::Object("{\"x\":1}"))),
                 block(call("b", Arguments::Free("ls".into()))),
@@ -408,9 +409,10 @@ fn a_client_gets_one_chunk_for_each_delta() {
         json!({"role": "assistant", "content": ""}),
         json!({"reasoning_content": "why"}),
         json!({"reasoning_details": [detail]}),
+        json!({"content": "ä"}),
         json!({"content": "so"}),
         json!({"annotations": [{"type": "url_citation", "url_citation":
-            {"url": "https://a.example", "title": "", "start_index": 0, "end_index": 2}}]}),
+            {"url": "https://a.example", "title": "", "start_index": 1, "end_index": 3}}]}),
         json!({"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
         json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"x\":1}"}}]}),
         json!({"tool_calls": [{"index": 1, "id": "b", "type": "custom", "custom": {"name": "f", "input": ""}}]}),
