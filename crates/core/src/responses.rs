@@ -92,11 +92,19 @@ impl Default for ResponseLimits {
 /// Keeps answers for their owners, within [`ResponseLimits`]. `now` is in seconds since the Unix epoch. Calls
 /// may block.
 pub trait ResponseStore: Send + Sync {
-    /// Keeps an answer; one of the same owner and id is replaced. Whether there is room for it at all.
+    /// Keeps answers in this order; one of the same owner and id is replaced. Whether there is room for each at all.
     ///
     /// # Errors
-    /// Where it could not be kept.
-    fn keep(&self, response: &KeptResponse, now: u64) -> Result<bool, StoreError>;
+    /// Where they could not be kept: then none is.
+    fn keep_all(&self, responses: &[KeptResponse], now: u64) -> Result<Vec<bool>, StoreError>;
+
+    /// The same for one.
+    ///
+    /// # Errors
+    /// As of [`ResponseStore::keep_all`].
+    fn keep(&self, response: &KeptResponse, now: u64) -> Result<bool, StoreError> {
+        Ok(self.keep_all(std::slice::from_ref(response), now)?.first().copied().unwrap_or_default())
+    }
 
     /// This owner's answer; `None` also where it is somebody else's.
     ///

@@ -1,4 +1,4 @@
-//! Answers on their way to the store: one thread writes them, one after the other, while there are any.
+//! Answers on their way to the store: one thread writes them in order, as many at once as wait, while there are any.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +12,9 @@ use tokio_util::task::TaskTracker;
 
 /// Answers that are being written, in bytes, with the requests that they are kept with.
 const MAX_WRITING_BYTES: usize = 64 * 1024 * 1024;
+/// Answers that are written at once: what a transaction costs is shared by them, and who waits for one of them does
+/// not wait long.
+const AT_ONCE: usize = 64;
 /// What an answer takes besides its content.
 const OVERHEAD: usize = 512;
 
@@ -58,7 +61,7 @@ struct Waiting {
     draft: Draft,
     now: u64,
     done: Arc<Semaphore>,
-    _room: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
 }
 
 impl Writer {
@@ -80,7 +83,7 @@ impl Writer {
         let done = Arc::new(Semaphore::new(0));
         let mut queue = self.lock();
         queue.names.insert(draft.name(), done.clone());
-        queue.waiting.push_back(Waiting { draft, now, done, _room: room });
+        queue.waiting.push_back(Waiting { draft, now, done, room });
         if !std::mem::replace(&mut queue.running, true) {
             let this = self.clone();
             tasks.spawn_blocking(move || this.drain());
@@ -98,30 +101,49 @@ impl Writer {
 
     fn drain(&self) {
         loop {
-            let Some(Waiting { draft, now, done, _room }) = self.next() else { return };
-            let name = draft.name();
-            self.write(draft, now);
-            let names = &mut self.lock().names;
-            // A later answer of the same name is still on its way.
-            if names.get(&name).is_some_and(|latest| Arc::ptr_eq(latest, &done)) {
-                names.remove(&name);
+            let batch = self.next();
+            let Some(now) = batch.iter().map(|waiting| waiting.now).max() else { return };
+            let (mut responses, mut written, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
+            for Waiting { draft, now: _, done, room } in batch {
+                written.push((draft.name(), done));
+                responses.extend(draft.finish());
+                rooms.push(room);
             }
-            done.close();
+            self.write(&responses, now);
+            let names = &mut self.lock().names;
+            for (name, done) in written {
+                // A later answer of the same name may be still on its way.
+                if names.get(&name).is_some_and(|latest| Arc::ptr_eq(latest, &done)) {
+                    names.remove(&name);
+                }
+                done.close();
+            }
         }
     }
 
-    fn next(&self) -> Option<Waiting> {
+    fn next(&self) -> Vec<Waiting> {
         let mut queue = self.lock();
-        let next = queue.waiting.pop_front();
-        queue.running = next.is_some();
+        let count = queue.waiting.len().min(AT_ONCE);
+        let next: Vec<_> = queue.waiting.drain(..count).collect();
+        queue.running = !next.is_empty();
         next
     }
 
-    fn write(&self, draft: Draft, now: u64) {
-        let Some(response) = draft.finish() else { return };
-        match self.store.keep(&response, now) {
-            Ok(true) => self.told.store(false, Ordering::Relaxed),
-            Ok(false) => tracing::warn!(bytes = response.size(), "an answer is too long to be kept"),
+    fn write(&self, responses: &[KeptResponse], now: u64) {
+        match self.store.keep_all(responses, now) {
+            Ok(kept) => {
+                for (response, kept) in responses.iter().zip(kept) {
+                    match kept {
+                        true => self.told.store(false, Ordering::Relaxed),
+                        false => tracing::warn!(bytes = response.size(), "an answer is too long to be kept"),
+                    }
+                }
+            }
+            // Whatever is wrong with one of them is not wrong with the others.
+            Err(error) if responses.len() > 1 => {
+                tracing::debug!(%error, "answers are kept one by one");
+                responses.iter().for_each(|response| self.write(std::slice::from_ref(response), now));
+            }
             Err(error) => tracing::error!(%error, "an answer could not be kept"),
         }
     }
@@ -167,17 +189,24 @@ mod tests {
 
     use super::*;
 
-    /// A store that keeps nothing until it is let.
+    /// A store that keeps nothing until it is let, and not two at once if one of them is bad.
     struct Slow {
         gate: Mutex<mpsc::Receiver<()>>,
         kept: Mutex<Vec<String>>,
     }
 
+    const BAD: &str = "bad";
+
     impl ResponseStore for Slow {
-        fn keep(&self, response: &KeptResponse, _now: u64) -> Result<bool, StoreError> {
-            self.gate.lock().unwrap().recv().unwrap();
-            self.kept.lock().unwrap().push(response.id.clone());
-            Ok(true)
+        fn keep_all(&self, responses: &[KeptResponse], _now: u64) -> Result<Vec<bool>, StoreError> {
+            if responses.iter().any(|response| response.id == BAD) {
+                return Err(StoreError { context: "cannot keep".to_owned(), source: "bad".into() });
+            }
+            for response in responses {
+                self.gate.lock().unwrap().recv().unwrap();
+                self.kept.lock().unwrap().push(response.id.clone());
+            }
+            Ok(vec![true; responses.len()])
         }
 
         fn get(&self, _: &str, _: &str, _: u64) -> Result<Option<KeptResponse>, StoreError> {
@@ -238,5 +267,23 @@ mod tests {
         open.send(()).unwrap();
         writer.settled(&("a".to_owned(), "4".to_owned())).await;
         assert_eq!(store.kept.lock().unwrap().len(), 3, "there is room again");
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_kept_takes_no_other_with_it() {
+        let (open, gate) = mpsc::channel();
+        let store = Arc::new(Slow { gate: Mutex::new(gate), kept: Mutex::default() });
+        let writer = Arc::new(Writer::new(store.clone(), Arc::default()));
+        let tasks = TaskTracker::new();
+        for id in ["1", "2", BAD, "3"] {
+            writer.keep(&tasks, draft(id, 10), 0);
+        }
+        for _ in 0..3 {
+            open.send(()).unwrap();
+        }
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(*store.kept.lock().unwrap(), ["1", "2", "3"]);
+        assert!(writer.lock().names.is_empty());
     }
 }

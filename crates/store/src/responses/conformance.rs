@@ -7,7 +7,7 @@ use pointsman_core::responses::{Chain, Kept, KeptResponse, ResponseLimits, Respo
 use pointsman_core::store::StoreError;
 
 /// How many checks there are.
-pub const CASES: usize = 9;
+pub const CASES: usize = 10;
 
 const NOW: u64 = 1_795_305_600;
 const PLENTY: u64 = 1 << 30;
@@ -25,6 +25,7 @@ pub fn run<S: ResponseStore>(
         answers_belong_to_their_owner,
         both_kinds_come_back_whole,
         the_same_again_replaces,
+        several_at_once_are_kept_in_their_order,
         conversations_are_followed_to_their_beginning,
         conversations_with_a_gap_are_not,
         conversations_that_are_too_long_are_not,
@@ -101,6 +102,26 @@ fn the_same_again_replaces<S: ResponseStore>(
     let newer = here("a", "resp_1", None, "newer");
     store.keep(&newer, NOW)?;
     assert_eq!(store.get("a", "resp_1", NOW)?, Some(newer));
+    Ok(())
+}
+
+fn several_at_once_are_kept_in_their_order<S: ResponseStore>(
+    fresh: &mut dyn FnMut(ResponseLimits) -> Result<S, StoreError>,
+) -> Result<(), StoreError> {
+    let store = fresh(ResponseLimits { count: 2, bytes: 4_096, ..ResponseLimits::default() })?;
+    let long = "x".repeat(8_192);
+    let batch = [
+        here("a", "resp_1", None, "first"),
+        here("a", "resp_2", None, "too soon"),
+        here("a", "resp_3", None, &long),
+        here("a", "resp_2", None, "again"),
+        here("a", "resp_4", None, "last"),
+    ];
+    assert_eq!(store.keep_all(&batch, NOW)?, [true, true, false, true, true]);
+    let found = |id| store.get("a", id, NOW);
+    assert_eq!((found("resp_1")?, found("resp_3")?), (None, None));
+    assert_eq!((found("resp_2")?.as_ref(), found("resp_4")?.as_ref()), (Some(&batch[3]), Some(&batch[4])));
+    assert_eq!(store.keep_all(&[], NOW)?, [false; 0]);
     Ok(())
 }
 

@@ -38,6 +38,25 @@ impl MemoryResponses {
     fn lock(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn put(&self, response: &KeptResponse, now: u64) -> bool {
+        let mut rows = self.lock();
+        rows.kept.remove(&name(&response.owner, &response.id));
+        if !fits(&self.limits, response) {
+            return false;
+        }
+        let use_number = rows.number();
+        let row = Row { response: response.clone(), used: now, use_number };
+        rows.kept.insert(name(&response.owner, &response.id), row);
+        let oldest = oldest(&self.limits, now);
+        rows.kept.retain(|_, row| row.used >= oldest);
+        while !rows.within(&self.limits) {
+            let first = rows.kept.iter().min_by_key(|(_, row)| (row.used, row.use_number));
+            let Some(first) = first.map(|(name, _)| name.clone()) else { break };
+            rows.kept.remove(&first);
+        }
+        true
+    }
 }
 
 fn name(owner: &str, id: &str) -> (String, String) {
@@ -57,23 +76,8 @@ impl Rows {
 }
 
 impl ResponseStore for MemoryResponses {
-    fn keep(&self, response: &KeptResponse, now: u64) -> Result<bool, StoreError> {
-        let mut rows = self.lock();
-        rows.kept.remove(&name(&response.owner, &response.id));
-        if !fits(&self.limits, response) {
-            return Ok(false);
-        }
-        let use_number = rows.number();
-        let row = Row { response: response.clone(), used: now, use_number };
-        rows.kept.insert(name(&response.owner, &response.id), row);
-        let oldest = oldest(&self.limits, now);
-        rows.kept.retain(|_, row| row.used >= oldest);
-        while !rows.within(&self.limits) {
-            let first = rows.kept.iter().min_by_key(|(_, row)| (row.used, row.use_number));
-            let Some(first) = first.map(|(name, _)| name.clone()) else { break };
-            rows.kept.remove(&first);
-        }
-        Ok(true)
+    fn keep_all(&self, responses: &[KeptResponse], now: u64) -> Result<Vec<bool>, StoreError> {
+        Ok(responses.iter().map(|response| self.put(response, now)).collect())
     }
 
     fn get(&self, owner: &str, id: &str, now: u64) -> Result<Option<KeptResponse>, StoreError> {

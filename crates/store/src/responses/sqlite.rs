@@ -18,6 +18,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const EXPIRED_AT_ONCE: i64 = 1_000;
 /// Pages that are given back to the file system after each call that deletes.
 const PAGES_PER_CALL: u32 = 256;
+/// Free pages that stay where more is written: a full store gives back what it takes again at once.
+const SPARE_PAGES: u32 = 1_024;
 
 const DELETE: &str = "DELETE FROM responses WHERE owner = ? AND id = ?";
 const INSERT: &str = "
@@ -66,8 +68,8 @@ impl SqliteResponses {
 }
 
 impl ResponseStore for SqliteResponses {
-    fn keep(&self, response: &KeptResponse, now: u64) -> Result<bool, StoreError> {
-        let kept = put(&mut self.lock(), &self.limits, response, now);
+    fn keep_all(&self, responses: &[KeptResponse], now: u64) -> Result<Vec<bool>, StoreError> {
+        let kept = put(&mut self.lock(), &self.limits, responses, now);
         kept.map_err(failed("cannot keep an answer"))
     }
 
@@ -89,7 +91,7 @@ impl ResponseStore for SqliteResponses {
     fn forget(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
         let conn = self.lock();
         let deleted = conn.prepare_cached(DELETE).and_then(|mut delete| delete.execute([owner, id]));
-        let deleted = deleted.and_then(|deleted| give_back(&conn).map(|()| deleted));
+        let deleted = deleted.and_then(|deleted| give_back(&conn, 0).map(|()| deleted));
         deleted.map(|deleted| deleted > 0).map_err(failed("cannot forget an answer"))
     }
 }
@@ -113,6 +115,23 @@ fn response(row: &Row<'_>, owner: &str, id: &str) -> rusqlite::Result<KeptRespon
 fn put(
     conn: &mut Connection,
     limits: &ResponseLimits,
+    responses: &[KeptResponse],
+    now: u64,
+) -> rusqlite::Result<Vec<bool>> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let kept = responses.iter().map(|response| insert(&tx, limits, response, now));
+    let kept = kept.collect::<rusqlite::Result<_>>()?;
+    let expired = params![seconds(oldest(limits, now)), EXPIRED_AT_ONCE];
+    tx.prepare_cached(EXPIRE)?.execute(expired)?;
+    make_room(&tx, limits)?;
+    tx.commit()?;
+    give_back(conn, SPARE_PAGES)?;
+    Ok(kept)
+}
+
+fn insert(
+    tx: &Transaction<'_>,
+    limits: &ResponseLimits,
     response: &KeptResponse,
     now: u64,
 ) -> rusqlite::Result<bool> {
@@ -122,18 +141,12 @@ fn put(
         Kept::Upstream { key } => (Some(key), None, None),
         Kept::Here { input, response } => (None, Some(&input[..]), Some(&response[..])),
     };
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.prepare_cached(DELETE)?.execute([owner, id])?;
     if fits {
         let values =
             params![owner, id, previous, provider, model, key, input, answer, seconds(size), seconds(now)];
         tx.prepare_cached(INSERT)?.execute(values)?;
     }
-    let expired = params![seconds(oldest(limits, now)), EXPIRED_AT_ONCE];
-    tx.prepare_cached(EXPIRE)?.execute(expired)?;
-    make_room(&tx, limits)?;
-    tx.commit()?;
-    give_back(conn)?;
     Ok(fits)
 }
 
@@ -171,8 +184,12 @@ fn touch(conn: &mut Connection, owner: &str, chain: &[KeptResponse], now: u64) -
     tx.commit()
 }
 
-/// Freed pages, back to the file system.
-fn give_back(conn: &Connection) -> rusqlite::Result<()> {
+/// Freed pages, back to the file system, but for `spare` that the next answers will take.
+fn give_back(conn: &Connection, spare: u32) -> rusqlite::Result<()> {
+    let free: u32 = conn.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
+    if free <= spare {
+        return Ok(());
+    }
     let mut statement = conn.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES_PER_CALL})"))?;
     let mut rows = statement.query([])?;
     // Each row frees one page.
@@ -233,6 +250,27 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(13).any(|window| window == b"a-secret-text"));
+    }
+
+    #[test]
+    fn a_full_store_keeps_few_pages_free_and_gives_the_others_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = ResponseLimits { count: 2, bytes: 64 << 20, ..ResponseLimits::default() };
+        let store = SqliteResponses::open(folder.path().join("r.db"), limits).unwrap();
+        let free = |store: &SqliteResponses| -> u32 {
+            store.lock().query_row("PRAGMA freelist_count", [], |row| row.get(0)).unwrap()
+        };
+        // Each takes two megabytes, five hundred pages.
+        let long = "x".repeat(2 << 20);
+        for number in 0..6 {
+            store.keep(&here("a", &format!("resp_{number}"), None, &long), number).unwrap();
+        }
+        assert!(free(&store) <= 2 * SPARE_PAGES, "{}", free(&store));
+        let small: Vec<_> = (10..40).map(|at| here("a", &format!("resp_{at}"), None, "x")).collect();
+        small.iter().for_each(|response| assert!(store.keep(response, 50).unwrap()));
+        assert!(free(&store) <= SPARE_PAGES, "{}", free(&store));
+        (0..60).for_each(|_| assert!(!store.forget("a", "nobody").unwrap()));
+        assert_eq!(free(&store), 0, "what was deleted on purpose leaves nothing");
     }
 
     #[test]
