@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pointsman_core::responses::{Kept, KeptResponse, ResponseStore};
@@ -15,6 +16,8 @@ const MAX_WRITING_BYTES: usize = 64 * 1024 * 1024;
 /// Answers that are written at once: what a transaction costs is shared by them, and who waits for one of them does
 /// not wait long.
 const AT_ONCE: usize = 64;
+/// How long the first of them is held for others to come: under load, most of an answer's cost is its transaction.
+const GATHER: Duration = Duration::from_millis(2);
 /// What an answer takes besides its content.
 const OVERHEAD: usize = 512;
 
@@ -101,6 +104,8 @@ impl Writer {
 
     fn drain(&self) {
         loop {
+            // On a thread of its own, which waits for nobody else.
+            std::thread::sleep(GATHER);
             let batch = self.next();
             let Some(now) = batch.iter().map(|waiting| waiting.now).max() else { return };
             let (mut responses, mut written, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
