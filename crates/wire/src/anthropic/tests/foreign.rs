@@ -372,6 +372,43 @@ fn efforts_stay_efforts_for_later_models() {
 }
 
 #[test]
+fn to_think_is_enough_where_no_measure_is_given() {
+    let on = |request: &mut Request<'static>| {
+        request.thinking.effort = None;
+        request.thinking.on = Some(Given::new("enable_thinking", true));
+    };
+    let free = |request: &mut Request<'static>| {
+        request.thinking.effort = None;
+        request.thinking.budget = Some(Given::new("thinkingConfig.thinkingBudget", Cap::Free));
+    };
+    for (written, losses) in [thinking("", &newer(), on), thinking("", &newer(), free)] {
+        assert_eq!((&written["thinking"], losses), (&json!({ "type": "adaptive" }), lost(&[])));
+        assert_eq!(written.get("output_config"), None);
+    }
+    let earlier = json!({ "type": "enabled", "budget_tokens": 8_192 });
+    for (written, losses) in [thinking("", &target(), on), thinking("", &target(), free)] {
+        assert_eq!((&written["thinking"], losses), (&earlier, lost(&[])));
+    }
+}
+
+#[test]
+fn tiers_have_anthropics_words() {
+    for (tier, word) in [
+        ("auto", Some("auto")),
+        ("priority", Some("auto")),
+        ("default", Some("standard_only")),
+        ("standard", Some("standard_only")),
+        ("flex", None),
+    ] {
+        let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
+        request.service_tier = Some(Given::new("service_tier", Text::from(tier)));
+        let (written, losses) = encoded(&request, &target());
+        assert_eq!(written.get("service_tier").and_then(Value::as_str), word, "{tier}");
+        assert_eq!(losses.is_empty(), word.is_some(), "{tier}");
+    }
+}
+
+#[test]
 fn thinking_gives_way_to_what_the_vendor_refuses_beside_it() {
     let (written, losses) = thinking("low", &target(), |request| {
         request.sampling.temperature = Some(Given::new("temperature", "0.3"));
