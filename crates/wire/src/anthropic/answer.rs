@@ -96,7 +96,8 @@ pub fn encode_answer(answer: &Answer<'_>, context: &AnswerContext) -> Encoded {
         write_head(w, id, model, context);
         let mut calls = false;
         w.key("content").array(|w| {
-            for block in first.map(|choice| choice.without_cut_call(&mut losses)).unwrap_or_default() {
+            let blocks = first.map(|choice| choice.without_cut_call(&mut losses));
+            for block in blocks.into_iter().flatten() {
                 calls |= matches!(block.content, Content::ToolCall(_));
                 write_block(w, block, &mut losses);
             }

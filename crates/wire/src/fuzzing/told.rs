@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::convert::{Codec, Frames};
 use crate::json::{Text, Writer};
-use crate::neutral::{Answer, Arguments, BlockId, Content, DecodeError, Event, Head};
+use crate::neutral::{Answer, Arguments, BlockId, Content, DecodeError, Event, Head, Losses};
 
 /// What the first choice says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,10 @@ impl Told {
     pub(super) fn of(answer: &Answer<'_>) -> Self {
         let further = answer.choices.len() > 1 || answer.choices.iter().any(|choice| choice.index > 0);
         let mut told = Self { further, ..Self::default() };
-        for block in answer.choices.first().into_iter().flat_map(|choice| &choice.blocks) {
+        // Not everybody is told a call that was cut.
+        let blocks =
+            answer.choices.first().map(|choice| choice.without_cut_call(&mut Losses::default()).collect());
+        for block in blocks.into_iter().flat_map(|blocks: Vec<_>| blocks) {
             match &block.content {
                 Content::Text { text, .. } | Content::Refusal(text) => told.text.push_str(&text.value()),
                 Content::ToolCall(call) => {
@@ -117,6 +120,8 @@ struct Rules {
     blocks: Vec<Block>,
     ids: Vec<String>,
     finished: Vec<u64>,
+    /// The first choice ended where the model had no more room.
+    cuts: bool,
 }
 
 #[derive(Debug)]
@@ -134,6 +139,13 @@ enum Kind {
     Text,
     Call { name: String, custom: bool },
     Other,
+}
+
+impl Block {
+    fn is_cut(&self) -> bool {
+        matches!(self.kind, Kind::Call { custom: false, .. })
+            && Arguments::Quoted(Text::from(self.said.as_str())).is_cut()
+    }
 }
 
 impl Rules {
@@ -157,7 +169,8 @@ impl Rules {
                     block.open = false;
                 }
             }
-            Event::Finish { choice, .. } => {
+            Event::Finish { choice, finish } => {
+                self.cuts |= *choice == 0 && finish.reason.cuts();
                 let open = self.blocks.iter().any(|block| block.open && block.choice == *choice);
                 assert!(!open, "a block is open behind its choice");
                 assert!(!self.finished.contains(choice), "a choice ends twice");
@@ -202,8 +215,14 @@ impl Rules {
         }
     }
 
-    fn told(self) -> (Told, bool) {
+    fn told(mut self) -> (Told, bool) {
         let mut told = Told { ids: self.ids, ..Told::default() };
+        let is_call = |block: &Block| block.choice == 0 && matches!(block.kind, Kind::Call { .. });
+        let last = self.blocks.iter().rposition(is_call).filter(|_| self.cuts);
+        let cut = last.filter(|at| self.blocks.get(*at).is_some_and(Block::is_cut));
+        if let Some(at) = cut {
+            self.blocks.remove(at);
+        }
         for Block { choice, kind, said, mixed, .. } in self.blocks {
             told.further |= choice > 0;
             match kind {

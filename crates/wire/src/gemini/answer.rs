@@ -243,9 +243,14 @@ pub(super) fn write_logprobs(w: &mut Writer, raw: &str, losses: &mut Losses) {
     }
 }
 
-fn write_parts(w: &mut Writer, blocks: &[Block<'_>], cited: &mut Vec<Cited>, losses: &mut Losses) {
+fn write_parts<'b, 'a: 'b>(
+    w: &mut Writer,
+    blocks: impl Iterator<Item = &'b Block<'a>>,
+    cited: &mut Vec<Cited>,
+    losses: &mut Losses,
+) {
     let mut written = 0;
-    let mut blocks = blocks.iter().peekable();
+    let mut blocks = blocks.peekable();
     while let Some(block) = blocks.next() {
         let Block { content, cache: _, path, rest } = block;
         let own = matches!(path, Path::Part("candidates", ..));

@@ -45,18 +45,26 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// What it says where a call is a whole one or none: a last call whose arguments end with the room that
-    /// the model had is left out, and declared. Some tool would be run with arguments that nobody gave.
-    pub fn without_cut_call(&self, losses: &mut Losses) -> &[Block<'a>] {
-        let cut = self.finish.as_ref().is_some_and(|finish| finish.reason.cuts());
-        match self.blocks.split_last() {
-            Some((Block { content: Content::ToolCall(call), path, .. }, before))
-                if cut && call.arguments.is_cut() =>
-            {
-                losses.at(*path);
-                before
-            }
-            _ => &self.blocks,
+    /// What it says where a call is a whole one or none: the last call is left out, and declared, if its arguments
+    /// end with the room that the model had. Some tool would be run with arguments that nobody gave.
+    pub fn without_cut_call<'c>(
+        &'c self,
+        losses: &mut Losses,
+    ) -> impl Iterator<Item = &'c Block<'a>> + use<'c, 'a> {
+        let cut = self.cut_call();
+        if let Some(block) = cut.and_then(|at| self.blocks.get(at)) {
+            losses.at(block.path);
+        }
+        let kept = self.blocks.iter().enumerate().filter(move |(at, _)| Some(*at) != cut);
+        kept.map(|(_, block)| block)
+    }
+
+    fn cut_call(&self) -> Option<usize> {
+        self.finish.as_ref().filter(|finish| finish.reason.cuts())?;
+        let last = self.blocks.iter().rposition(|block| matches!(block.content, Content::ToolCall(_)))?;
+        match &self.blocks.get(last)?.content {
+            Content::ToolCall(call) if call.arguments.is_cut() => Some(last),
+            _ => None,
         }
     }
 }

@@ -93,8 +93,10 @@ pub struct StreamEncoder {
     told: Told,
     /// What is open, by its number: texts go out at once.
     blocks: Vec<(BlockId, Kind)>,
-    /// The last call, whose arguments do not end: why, the end of the answer tells.
-    cut: Option<ToolCall<'static>>,
+    /// Calls so far.
+    calls: u64,
+    /// Those whose arguments do not end, with their numbers: why, the end of the answer tells.
+    cut: Vec<(u64, ToolCall<'static>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +104,7 @@ enum Kind {
     Text,
     Thoughts,
     Call {
+        number: u64,
         id: String,
         name: String,
         custom: bool,
@@ -115,7 +118,7 @@ impl StreamEncoder {
     /// A writer of a new stream.
     #[must_use]
     pub fn new(context: AnswerContext) -> Self {
-        Self { told: Told::new(context), blocks: Vec::new(), cut: None }
+        Self { told: Told::new(context), blocks: Vec::new(), calls: 0, cut: Vec::new() }
     }
 
     /// What could not be carried so far.
@@ -131,7 +134,7 @@ impl StreamEncoder {
             Event::Delta { block, text } => self.delta(block, &text, out),
             Event::Close { block } => self.close(block, out),
             Event::End => {
-                self.call_cut(out);
+                self.call_held(None, out);
                 self.told.end(out, |w| {
                     w.key("message").object(|w| {
                         w.key("role").string("assistant").key("content").string("");
@@ -140,12 +143,8 @@ impl StreamEncoder {
             }
             event => {
                 if let Event::Finish { choice: 0, finish } = &event {
-                    if self.cut.is_some() && finish.reason.cuts() {
-                        // No tool is run with arguments that nobody gave.
-                        self.cut = None;
-                        self.told.losses.field("message.tool_calls");
-                    }
-                    self.call_cut(out);
+                    // No tool is run with arguments that nobody gave.
+                    self.call_held(finish.reason.cuts().then_some(self.calls), out);
                 }
                 self.told.note(event);
             }
@@ -161,12 +160,16 @@ impl StreamEncoder {
             }
             Head::Text | Head::Refusal => Kind::Text,
             Head::Reasoning { .. } => Kind::Thoughts,
-            Head::ToolCall { id, item: _, name, custom } => Kind::Call {
-                id: id.into_value().into_owned(),
-                name: name.into_value().into_owned(),
-                custom,
-                arguments: String::new(),
-            },
+            Head::ToolCall { id, item: _, name, custom } => {
+                self.calls += 1;
+                Kind::Call {
+                    number: self.calls,
+                    id: id.into_value().into_owned(),
+                    name: name.into_value().into_owned(),
+                    custom,
+                    arguments: String::new(),
+                }
+            }
             Head::Media(_) => {
                 losses.field("media");
                 Kind::Silent
@@ -201,7 +204,7 @@ impl StreamEncoder {
 
     fn close(&mut self, block: BlockId, out: &mut Writer) {
         let Some(at) = self.blocks.iter().position(|(open, _)| *open == block) else { return };
-        let (_, Kind::Call { id, name, custom, arguments }) = self.blocks.remove(at) else { return };
+        let (_, Kind::Call { number, id, name, custom, arguments }) = self.blocks.remove(at) else { return };
         let arguments = Text::from(arguments);
         let call = ToolCall {
             id: Text::from(id),
@@ -210,18 +213,21 @@ impl StreamEncoder {
             arguments: if custom { Arguments::Free(arguments) } else { Arguments::Quoted(arguments) },
             seal: None,
         };
-        // Another call comes behind it: its arguments are as the model meant them.
-        self.call_cut(out);
         if call.arguments.is_cut() {
-            self.cut = Some(call);
+            self.cut.push((number, call));
         } else {
             self.call(&call, out);
         }
     }
 
-    fn call_cut(&mut self, out: &mut Writer) {
-        if let Some(call) = self.cut.take() {
-            self.call(&call, out);
+    /// Tells the calls that were held, but for the one with this number.
+    fn call_held(&mut self, but: Option<u64>, out: &mut Writer) {
+        for (number, call) in std::mem::take(&mut self.cut) {
+            if but == Some(number) {
+                self.told.losses.field("message.tool_calls");
+            } else {
+                self.call(&call, out);
+            }
         }
     }
 

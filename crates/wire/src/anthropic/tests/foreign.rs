@@ -416,6 +416,12 @@ fn thinking_gives_way_to_what_the_vendor_refuses_beside_it() {
     });
     assert_eq!((written.get("temperature"), written.get("top_k")), (None, None));
     assert_eq!(losses, ["temperature", "top_k"]);
+    for (top_p, kept) in [("0.94", false), ("0.95", true), ("0.99", true)] {
+        let top_p =
+            |request: &mut Request<'static>| request.sampling.top_p = Some(Given::new("top_p", top_p));
+        let (written, losses) = thinking("low", &target(), top_p);
+        assert_eq!((written.get("top_p").is_some(), losses.is_empty()), (kept, kept));
+    }
     let (written, losses) = thinking("low", &target(), |request| {
         request.tools = vec![function("a")];
         request.tool_choice = Some(Given::new("tool_choice", ToolChoice::Required));

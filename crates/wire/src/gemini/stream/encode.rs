@@ -47,6 +47,8 @@ enum Kind {
 
 #[derive(Clone, Debug)]
 struct Call {
+    /// Which of its candidate's.
+    number: u64,
     id: String,
     name: String,
     custom: bool,
@@ -57,8 +59,10 @@ struct Call {
 #[derive(Clone, Debug)]
 struct Candidate {
     index: u64,
-    /// The last call, whose arguments do not end: why, the end of the answer tells.
-    cut: Option<Call>,
+    /// Calls so far.
+    calls: u64,
+    /// Those whose arguments do not end: why, the end of the answer tells.
+    cut: Vec<Call>,
     finish: Option<Finish<'static>>,
     cited: Vec<Cited>,
 }
@@ -112,14 +116,17 @@ impl StreamEncoder {
                     stop_sequence: finish.stop_sequence.map(Text::into_owned),
                 };
                 let candidate = self.candidate(choice);
-                let cut = candidate.cut.take();
+                let cut = std::mem::take(&mut candidate.cut);
+                let last = candidate.calls;
                 let cuts = finish.reason.cuts();
                 candidate.finish = Some(finish);
-                match cut {
-                    // No tool is run with arguments that nobody gave.
-                    Some(_) if cuts => self.losses.field("content"),
-                    Some(call) => self.call(choice, call, out),
-                    None => {}
+                for call in cut {
+                    if cuts && call.number == last {
+                        // No tool is run with arguments that nobody gave.
+                        self.losses.field("content");
+                    } else {
+                        self.call(choice, call, out);
+                    }
                 }
             }
             Event::Usage(usage) => self.usage = Some(usage),
@@ -136,7 +143,13 @@ impl StreamEncoder {
     fn candidate(&mut self, index: u64) -> &mut Candidate {
         let at = self.candidates.iter().position(|known| known.index == index);
         let at = at.unwrap_or_else(|| {
-            self.candidates.push(Candidate { index, cut: None, finish: None, cited: Vec::new() });
+            self.candidates.push(Candidate {
+                index,
+                calls: 0,
+                cut: Vec::new(),
+                finish: None,
+                cited: Vec::new(),
+            });
             self.candidates.len() - 1
         });
         // It was found or added.
@@ -145,7 +158,7 @@ impl StreamEncoder {
     }
 
     fn open(&mut self, block: BlockId, choice: u64, head: Head<'_>, out: &mut Writer) {
-        self.candidate(choice);
+        let calls = self.candidate(choice).calls;
         let kind = match head {
             Head::Text | Head::Refusal => Kind::Text,
             Head::Reasoning { id, summary: _ } => {
@@ -158,7 +171,9 @@ impl StreamEncoder {
                 if item.is_some() {
                     self.losses.field("content.item_id");
                 }
+                self.candidate(choice).calls = calls + 1;
                 Kind::Call(Call {
+                    number: calls + 1,
                     id: id.into_value().into_owned(),
                     name: name.into_value().into_owned(),
                     custom,
@@ -249,19 +264,15 @@ impl StreamEncoder {
         let Some(at) = self.blocks.iter().position(|(id, _)| *id == block) else { return };
         let (_, Open { candidate, kind }) = self.blocks.remove(at);
         let Kind::Call(call) = kind else { return };
-        // Another call comes behind it: its arguments are as the model meant them.
-        if let Some(before) = self.candidate(candidate).cut.take() {
-            self.call(candidate, before, out);
-        }
         if Arguments::Quoted(Text::from(call.arguments.as_str())).is_cut() && !call.custom {
-            self.candidate(candidate).cut = Some(call);
+            self.candidate(candidate).cut.push(call);
         } else {
             self.call(candidate, call, out);
         }
     }
 
     fn call(&mut self, candidate: u64, call: Call, out: &mut Writer) {
-        let Call { id, name, custom, arguments, seal } = call;
+        let Call { number: _, id, name, custom, arguments, seal } = call;
         let arguments = Text::from(arguments);
         let arguments = if custom { Arguments::Free(arguments) } else { Arguments::Quoted(arguments) };
         let mut whole = true;
@@ -305,12 +316,12 @@ impl StreamEncoder {
             let block = *block;
             self.close(block, out);
         }
-        let cut: Vec<_> = self
+        let held: Vec<_> = self
             .candidates
             .iter_mut()
-            .filter_map(|own| own.cut.take().map(|call| (own.index, call)))
+            .flat_map(|own| std::mem::take(&mut own.cut).into_iter().map(|call| (own.index, call)))
             .collect();
-        for (candidate, call) in cut {
+        for (candidate, call) in held {
             self.call(candidate, call, out);
         }
         if self.candidates.is_empty() {
@@ -395,7 +406,7 @@ fn write_content(w: &mut Writer, parts: impl FnOnce(&mut Writer)) {
 
 /// What the last event says of a candidate. Its empty text is Google's own habit.
 fn write_end(w: &mut Writer, candidate: &Candidate, losses: &mut Losses) {
-    let Candidate { index, cut: _, finish, cited } = candidate;
+    let Candidate { index, calls: _, cut: _, finish, cited } = candidate;
     write_content(w, |w| {
         w.object(|w| {
             w.key("text").string("");
