@@ -3,7 +3,7 @@
 use super::grounding::{self, Cited, Found};
 use super::part::{self, Side};
 use super::{logprobs, media, read, signature, turns, usage, words};
-use crate::json::{Document, Node, Text, Writer};
+use crate::json::{Document, Kind, Node, Text, Writer};
 use crate::neutral::{
     Answer, AnswerContext, Block, Choice, Content, DecodeError, Encoded, Extension, Finish, Losses, Origin,
     Path, Reason, Reasoning, ids,
@@ -354,5 +354,8 @@ pub(super) fn is_own_opaque(raw: &str) -> bool {
         "audioTranscription",
     ];
     let Ok(document) = Document::read(raw.as_bytes()) else { return false };
-    KINDS.iter().any(|kind| read::get(document.root(), kind).is_some())
+    let root = document.root();
+    let holds = |kind: &&str| read::get(root, kind).is_some_and(|node| node.kind() == Kind::Object);
+    // Google's parts are told apart by their members alone; with a type it is somebody else's.
+    root.get("type").is_none() && KINDS.iter().any(holds)
 }
