@@ -68,6 +68,20 @@ fn a_conversation_begins_with_the_user() {
 }
 
 #[test]
+fn no_stop_sequences_are_none() {
+    let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
+    for (stop, written, told) in [
+        (vec![], Value::Null, false),
+        (vec![Text::from(" ")], Value::Null, true),
+        (vec![Text::from(" "), Text::from("a")], json!(["a"]), true),
+    ] {
+        request.stop = Some(Given::new("stop", stop));
+        let (seen, losses) = encoded(&request, &target());
+        assert_eq!((&seen["stop_sequences"], !losses.is_empty()), (&written, told));
+    }
+}
+
+#[test]
 fn a_conversation_that_says_nothing_is_refused() {
     for turns in [
         Vec::new(),

@@ -52,6 +52,16 @@ fn a_conversation_with_parallel_calls() {
 }
 
 #[test]
+fn no_stop_sequences_are_none() {
+    let mut request = foreign(vec![said(Role::User, vec![text("x")])]);
+    request.stop = Some(Given::new("stop", Vec::new()));
+    let (written, losses) = encoded(&request, &target());
+    assert_eq!((written.get("generationConfig"), losses), (None, lost(&[])));
+    request.stop = Some(Given::new("stop", vec![Text::from("a")]));
+    assert_eq!(encoded(&request, &target()).0["generationConfig"]["stopSequences"], json!(["a"]));
+}
+
+#[test]
 fn a_conversation_that_says_nothing_is_refused() {
     for turns in [Vec::new(), vec![said(Role::User, vec![text("")])]] {
         let error = encode_request(&foreign(turns), &target()).unwrap_err();
