@@ -225,7 +225,7 @@ fn check_warns_of_deprecated_models() {
     let warning =
         format!("\nwarning: `work/{model}` (route `fast`) is deprecated: off at its provider as of {off}\n");
     assert!(said.contains(&warning), "{said}");
-    let note = format!("deprecated: off on {off}\n");
+    let note = format!("deprecated: off as of {off}\n");
     let listed = place.ok(&["models", "--provider", "work"]);
     let line = listed.lines().find(|line| line.starts_with(&format!("work/{model} "))).unwrap();
     assert!(line.ends_with(note.trim_end()), "{line}");

@@ -3,6 +3,7 @@
 //! The vendors' words are in `words.rs`; how long to stay away, and how much is left of rate limits, is read
 //! by `wait.rs` and `limits.rs`.
 
+mod fields;
 mod limits;
 mod wait;
 mod words;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use pointsman_core::{Outcome, Phase};
 
+pub use fields::refused_field;
 pub use limits::{limits_seen, tells_limit};
 pub use wait::{parse_retry_after, retry_after};
 use words::{BY_PHRASE, BY_STATUS, BY_WORD};

@@ -15,8 +15,8 @@ pub mod vendors;
 
 pub use catalogue::{Capabilities, Catalogue, CatalogueEntry, Class, Mode, Suggestion, catalogue};
 pub use classify::{
-    ErrorInfo, blames_seal, classify, classify_body_error, limits_seen, parse_retry_after, retry_after,
-    tells_limit,
+    ErrorInfo, blames_seal, classify, classify_body_error, limits_seen, parse_retry_after, refused_field,
+    retry_after, tells_limit,
 };
 pub use price::{PriceError, PriceList, Prices, Scale, Tier, Units};
 pub use protocol::{Call, Protocol, fits_path};

@@ -12,7 +12,8 @@ pub(super) fn of_vendor(vendor: &Vendor) -> Quirks {
         // The effort is OpenAI's own field.
         Reasoning::Unknown | Reasoning::Effort => &[],
         Reasoning::Object => &["reasoning"],
-        Reasoning::Thinking => &["thinking"],
+        // They want the thoughts before a call back: see `reasoning_content` in the encoder.
+        Reasoning::Thinking => &["thinking", "reasoning_content"],
         Reasoning::Switch => &["enable_thinking", "thinking_budget"],
     };
     Quirks {

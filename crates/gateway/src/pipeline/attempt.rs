@@ -61,10 +61,19 @@ pub(crate) struct Failure {
     pub(crate) rejection: Option<Box<Rejection>>,
     /// What it used all the same, where it says so.
     pub(crate) usage: Option<Box<Usage>>,
-    /// It cannot verify somebody's proof or cipher of thoughts in the request.
-    pub(crate) blames_seal: bool,
+    /// What it refuses of the request; once it is asked again without, that it was.
+    pub(crate) blames: Option<Blame>,
     /// Where nothing was sent because the request cannot be said to this candidate.
     pub(crate) unsaid: Option<Box<Unsaid>>,
+}
+
+/// What a provider refuses of a request that it takes without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// Somebody's proof or cipher of thoughts, which it cannot verify.
+    Seals,
+    /// A field that its model does not take.
+    Field(&'static str),
 }
 
 /// Why a request was not sent.
@@ -84,7 +93,7 @@ impl Failure {
             detail: None,
             rejection: None,
             usage: None,
-            blames_seal: false,
+            blames: None,
             unsaid: None,
         }
     }

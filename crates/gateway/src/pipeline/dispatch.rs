@@ -77,6 +77,8 @@ pub(crate) struct Dispatch {
     pub(crate) keeping: Option<Box<Keeping>>,
     /// Proofs and ciphers of thoughts stay here: somebody has refused them.
     pub(crate) unsealed: bool,
+    /// Fields that a candidate has refused.
+    pub(super) withheld: Option<Box<Withheld>>,
     /// What somebody is asked to go on with.
     pub(crate) continuation: Option<Arc<Continuation>>,
     /// Whoever waits for the same answer.
@@ -84,6 +86,14 @@ pub(crate) struct Dispatch {
     pub(super) candidates: Candidates,
     /// Attempts without an answer, and candidates that the request could not be said to, in order.
     pub(super) failures: Vec<(Arc<Deployment>, Failure)>,
+}
+
+/// Fields that a candidate has refused, and that it is asked again without.
+#[derive(Debug)]
+pub(super) struct Withheld {
+    /// The candidate's place.
+    pub(super) position: usize,
+    pub(super) fields: Vec<&'static str>,
 }
 
 impl Dispatch {
@@ -122,6 +132,7 @@ impl Dispatch {
             media: None,
             keeping: None,
             unsealed: false,
+            withheld: None,
             continuation: None,
             leader: None,
             candidates: Candidates::new(planned.candidates, planned.chains),

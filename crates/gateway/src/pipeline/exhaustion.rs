@@ -52,7 +52,7 @@ impl Dispatch {
 
     /// Attempts that were made, without those that were made anew with less in them.
     fn sent(&self) -> impl Iterator<Item = &(Arc<Deployment>, Failure)> {
-        self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none() && !failure.blames_seal)
+        self.failures.iter().filter(|(_, failure)| failure.unsaid.is_none() && failure.blames.is_none())
     }
 
     /// Those who were passed over and never called.

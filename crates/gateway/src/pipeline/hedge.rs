@@ -144,6 +144,7 @@ impl Dispatch {
             media: None,
             keeping: None,
             unsealed: self.unsealed,
+            withheld: None,
             continuation: self.continuation.clone(),
             leader: None,
             candidates: self.candidates.fork(),
@@ -196,7 +197,8 @@ impl Dispatch {
             }
             Raced::Neither(failure, Some(failed)) => {
                 counters.resilience().hedged(Hedged::Failed);
-                self.failures.push((deployment.clone(), failure));
+                // Nobody asks again without what it refused.
+                self.failures.push((deployment.clone(), Failure { blames: None, ..failure }));
                 self.take_over(other);
                 Err(failed)
             }

@@ -9,9 +9,12 @@ use pointsman_resilience::{Attempts, Decision, Failed, decide};
 
 use crate::endpoints::RouteSite;
 use crate::pass::Pass;
-use crate::pipeline::attempt::Failure;
-use crate::pipeline::dispatch::Dispatch;
+use crate::pipeline::attempt::{Blame, Failure};
+use crate::pipeline::dispatch::{Dispatch, Withheld};
 use crate::pipeline::refusal::Rejection;
+
+/// Fields that one candidate is asked again without, one after the other.
+const MAX_WITHHELD: usize = 3;
 
 /// Who is asked after a failure.
 enum Next {
@@ -77,9 +80,9 @@ impl Dispatch {
         mut failure: Failure,
         may_repeat: bool,
     ) -> Result<Option<Box<Rejection>>, PublicError> {
-        failure.blames_seal = failure.blames_seal && may_repeat && self.without_seals();
-        if failure.blames_seal {
-            tracing::debug!(deployment = %deployment.key, "asked again without the proofs of thoughts that it refuses");
+        failure.blames = failure.blames.filter(|blame| may_repeat && self.without(*blame));
+        if let Some(blame) = failure.blames {
+            tracing::debug!(deployment = %deployment.key, without = ?blame, "asked again without what it refuses");
             // Its own words are no answer any more.
             failure.rejection = None;
             self.failures.push((deployment, failure));
@@ -160,17 +163,46 @@ impl Dispatch {
         }
     }
 
-    /// Whether the same candidate may be asked once more, without proofs and ciphers of thoughts: those of another
-    /// provider of its dialect, of an earlier key, or of thoughts that stand elsewhere by now.
-    fn without_seals(&mut self) -> bool {
+    /// Whether the same candidate may be asked once more, without what it refuses: proofs and ciphers of thoughts
+    /// (those of another provider of its dialect, of an earlier key, or of thoughts that stand elsewhere by now), or
+    /// a field that a client of another dialect gave and could not know to be refused.
+    fn without(&mut self, blame: Blame) -> bool {
         let position = self.candidates.position;
-        if self.unsealed || self.at_its_end() || self.operation != Operation::Chat {
+        if self.at_its_end() || self.operation != Operation::Chat {
+            return false;
+        }
+        let free = match blame {
+            Blame::Seals => !self.unsealed,
+            Blame::Field(name) => {
+                let withheld = self.withheld();
+                let new = !withheld.contains(&name) && withheld.len() < MAX_WITHHELD;
+                self.speech.converted() && !self.route.strict && new
+            }
+        };
+        if !free {
             return false;
         }
         let Ok(pass) = self.admit(position, false) else { return false };
-        self.unsealed = true;
+        match blame {
+            Blame::Seals => self.unsealed = true,
+            Blame::Field(name) => self.withhold(name),
+        }
         self.turn_to(position, pass);
         true
+    }
+
+    fn withhold(&mut self, name: &'static str) {
+        let position = self.candidates.position;
+        let withheld = self.withheld.take().filter(|own| own.position == position);
+        let mut withheld = withheld.unwrap_or_else(|| Box::new(Withheld { position, fields: Vec::new() }));
+        withheld.fields.push(name);
+        self.withheld = Some(withheld);
+    }
+
+    /// Fields that the present candidate has refused.
+    pub(crate) fn withheld(&self) -> &[&'static str] {
+        let position = self.candidates.position;
+        self.withheld.as_ref().filter(|own| own.position == position).map_or(&[], |own| &own.fields)
     }
 
     /// Another key of the same provider, where the one that was used is refused or at its limit and others are not.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use pointsman_config::{Deployment, Provider};
 use pointsman_core::{Dialect, Operation, Outcome};
 use pointsman_providers::classify::classify_body_error;
-use pointsman_providers::{ErrorInfo, blames_seal, classify, retry_after};
+use pointsman_providers::{ErrorInfo, blames_seal, classify, refused_field, retry_after};
 use pointsman_transport::{UpstreamBody, collect};
 use pointsman_wire::UpstreamError;
 use pointsman_wire::convert::codec;
@@ -17,7 +17,7 @@ use pointsman_wire::openai::answer::{self, Answer};
 use pointsman_wire::openai::error::parse;
 use tokio::time::timeout_at;
 
-use crate::pipeline::attempt::{Failure, decode};
+use crate::pipeline::attempt::{Blame, Failure, decode};
 use crate::pipeline::dispatch::Dispatch;
 
 /// Longest error body that is read, in bytes.
@@ -161,7 +161,12 @@ pub(crate) fn blamed(
         );
     }
     let failure = Failure::new(outcome, String::from_utf8_lossy(&public).into_owned()).because(kind);
-    Failure { blames_seal: outcome == Outcome::ClientFault && blames_seal(&error_info(error)), ..failure }
+    let blame = || {
+        let info = error_info(error);
+        let field = || refused_field(&info, error.param.as_deref()).map(Blame::Field);
+        if blames_seal(&info) { Some(Blame::Seals) } else { field() }
+    };
+    Failure { blames: (outcome == Outcome::ClientFault).then(blame).flatten(), ..failure }
 }
 
 /// The same text without the provider's keys, which some servers repeat in their errors.

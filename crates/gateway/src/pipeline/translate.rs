@@ -135,12 +135,18 @@ fn convert(dispatch: &Dispatch, deployment: &Deployment) -> Result<Step, Failure
     let provider = &deployment.provider;
     let live = Live::of(deployment, &dispatch.gateway);
     let none = Resolved::default();
+    let withheld = dispatch.withheld();
+    let quirks = match withheld {
+        [] => provider.quirks.clone(),
+        fields => Arc::new(provider.quirks.without(fields)),
+    };
     let target = Target {
         stream: dispatch.streamed,
         stream_usage: provider.accepts_include_usage,
         max_output: live.and_then(|live| live.max_output),
-        quirks: &provider.quirks,
+        quirks: &quirks,
         refuses_seals: dispatch.unsealed,
+        counts: dispatch.operation == Operation::TokenCount,
         media: dispatch.media.as_ref().map_or(&none, |media| &media.resolved),
         ..Target::new(speech.upstream, &provider.name, &deployment.key.model)
     };

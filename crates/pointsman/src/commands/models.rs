@@ -116,7 +116,7 @@ impl Row {
             }
         }
         let date = self.entry.as_ref().and_then(|entry| entry.deprecated);
-        notes.extend(date.map(|date| format!("deprecated: off on {date}")));
+        notes.extend(date.map(|date| format!("deprecated: off as of {date}")));
         notes.join("; ")
     }
 }

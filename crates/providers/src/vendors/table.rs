@@ -273,6 +273,8 @@ pub(super) const VENDORS: &[Vendor] = &[
             old_max_tokens: true,
             no_developer_role: true,
             reasoning: Reasoning::Thinking,
+            // Refused beside `thinking`.
+            drops: &["reasoning_effort"],
             ..Quirks::NONE
         },
         docs: "https://platform.moonshot.ai/docs",

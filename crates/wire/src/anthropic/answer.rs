@@ -8,8 +8,8 @@ use super::words;
 use super::write::{self, is_own, write_id, write_reasoning};
 use crate::json::{Document, Kind, Node, Text, Writer};
 use crate::neutral::{
-    Answer, AnswerContext, Block, Choice, Citation, Content, DecodeError, Encoded, Extension, Finish, Losses,
-    Origin, Path, Reason, fields, read,
+    Answer, AnswerContext, Arguments, Block, Choice, Citation, Content, DecodeError, Encoded, Extension,
+    Finish, Losses, Origin, Path, Reason, fields, read,
 };
 
 /// Reads the answer of `POST /v1/messages`.
@@ -43,6 +43,9 @@ pub fn decode_answer<'a>(document: &Document<'a>, origin: &Origin<'a>) -> Result
         return Err(DecodeError::Missing { field: "stop_reason".into() });
     }
     let mut rest = Vec::new();
+    if finish.as_ref().is_some_and(|finish| finish.reason.cuts()) {
+        rest.extend(cut_call(&mut blocks));
+    }
     let mut counts = Counts::default();
     let service_tier = members.take("usage").and_then(|node| counts.merge(node, &mut rest));
     let answer = Answer {
@@ -56,6 +59,15 @@ pub fn decode_answer<'a>(document: &Document<'a>, origin: &Origin<'a>) -> Result
     };
     Extension::collect(members, Path::Root, &mut rest);
     Ok(Answer { rest, ..answer })
+}
+
+/// Takes away a call that the model could not write to its end: its input looks whole and is not.
+fn cut_call<'a>(blocks: &mut Vec<Block<'a>>) -> Option<Extension<'a>> {
+    let Some(Block { content: Content::ToolCall(call), path, .. }) = blocks.last() else { return None };
+    let raw = if let Arguments::Object(raw) = call.arguments { raw } else { "{}" };
+    let lost = Extension { path: *path, name: Text::from("input"), raw };
+    blocks.pop();
+    Some(lost)
 }
 
 /// `stop_reason` and `stop_sequence`.

@@ -76,7 +76,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         return Err(EncodeError::empty(*dialect));
     }
     let claude = Claude::of(target.model).filter(|_| !own);
-    if conversation.is_begun() && claude.is_some_and(Claude::refuses_prefill) {
+    if conversation.is_begun() && !target.counts && claude.is_some_and(Claude::refuses_prefill) {
         let problem = "ends with what the assistant says, and this model does not go on from there: end with a turn of the user";
         return Err(EncodeError { field: terms::conversation(*dialect).to_owned(), problem });
     }

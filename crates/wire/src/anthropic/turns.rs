@@ -4,7 +4,8 @@
 //! Instructions that come later in the conversation become turns of `system` for the models that take those: the
 //! vendor wants them right behind a turn of the user, with the model's turn or nothing behind them, so that they go
 //! behind what the user says next. For other models they move to the others, as the vendor's own OpenAI-compatible
-//! endpoint does it. An Anthropic client's conversation stays as it is.
+//! endpoint does it. At the end, behind what the model said, they are what it is to answer: a turn of the user. An
+//! Anthropic client's conversation stays as it is.
 
 use super::models::Claude;
 use super::write::{self, Between};
@@ -62,7 +63,7 @@ pub(super) fn sort<'r, 'a>(
         if instructs && (!between.own || message.path == Path::Field("system")) {
             for block in blocks {
                 match block.content {
-                    Content::Text { .. } if later && !sorted.turns.is_empty() => sorted.later.push(block),
+                    Content::Text { .. } if !sorted.turns.is_empty() => sorted.later.push(block),
                     Content::Text { .. } => sorted.system.push(block),
                     _ => losses.at(block.path),
                 }
@@ -70,7 +71,7 @@ pub(super) fn sort<'r, 'a>(
             continue;
         }
         if message.role == Role::Assistant && !blocks.is_empty() {
-            sorted.place_instructions();
+            sorted.place_instructions(later);
         }
         match sorted.turns.last_mut() {
             Some(turn) if turn.role == message.role && !between.own => turn.blocks.extend(blocks),
@@ -78,7 +79,11 @@ pub(super) fn sort<'r, 'a>(
             _ => sorted.turns.push(Turn { role: message.role, blocks, rest: &message.rest }),
         }
     }
-    sorted.place_instructions();
+    if sorted.is_begun() && !sorted.later.is_empty() {
+        let blocks = std::mem::take(&mut sorted.later);
+        sorted.turns.push(Turn { role: Role::User, blocks, rest: &[] });
+    }
+    sorted.place_instructions(later);
     if !between.own {
         for turn in sorted.turns.iter_mut().filter(|turn| turn.role == Role::User) {
             turn.blocks.sort_by_key(|block| !matches!(block.content, Content::ToolResult(_)));
@@ -88,12 +93,12 @@ pub(super) fn sort<'r, 'a>(
 }
 
 impl Conversation<'_, '_> {
-    /// Puts the later instructions here, if this is a place for them.
-    fn place_instructions(&mut self) {
+    /// Puts the later instructions here, if they may stand `between` turns and this is a place for them.
+    fn place_instructions(&mut self, between: bool) {
         let blocks = std::mem::take(&mut self.later);
         match self.turns.last() {
             _ if blocks.is_empty() => {}
-            Some(turn) if turn.role == Role::User => {
+            Some(turn) if between && turn.role == Role::User => {
                 self.turns.push(Turn { role: Role::System, blocks, rest: &[] });
             }
             _ => self.system.extend(blocks),

@@ -29,6 +29,8 @@ pub struct Target<'t> {
     pub media: &'t Resolved,
     /// It has refused the proofs and ciphers of this conversation: none is for it, whoever is said to have made it.
     pub refuses_seals: bool,
+    /// The tokens of the request are counted, and nothing is answered.
+    pub counts: bool,
 }
 
 static NO_QUIRKS: Quirks = Quirks::NONE;
@@ -48,6 +50,7 @@ impl<'t> Target<'t> {
             quirks: &NO_QUIRKS,
             media: &NO_MEDIA,
             refuses_seals: false,
+            counts: false,
         }
     }
 }
@@ -81,6 +84,15 @@ impl Quirks {
         renames: Vec::new(),
         extras: Vec::new(),
     };
+
+    /// The same for a model that refuses these fields.
+    #[must_use]
+    pub fn without(&self, fields: &[&'static str]) -> Self {
+        let mut quirks = self.clone();
+        quirks.extras.retain(|extra| !fields.contains(&&**extra));
+        quirks.drops.extend(fields.iter().map(|&field| Cow::Borrowed(field)));
+        quirks
+    }
 
     /// Whether this provider understands a member that its dialect's inventor does not have.
     #[must_use]

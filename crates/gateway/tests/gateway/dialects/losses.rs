@@ -136,3 +136,59 @@ async fn a_candidate_that_carries_all_leaves_no_word_of_the_one_before() {
     assert_eq!(gpt.received()[0].json()["seed"], 7);
     assert_eq!(world.record().await.dropped, None);
 }
+
+/// A client of Anthropic's dialect that wants an answer thought over.
+fn thoughtful(model: &str) -> Value {
+    let mut body = messages(model);
+    body["thinking"] = json!({"type": "enabled", "budget_tokens": 2_000});
+    body["stop_sequences"] = json!(["END"]);
+    body["max_tokens"] = json!(4_000);
+    body
+}
+
+fn refusal(message: &str) -> Answer {
+    Answer::status(400, &json!({"error": {"message": message, "type": "invalid_request_error"}}))
+}
+
+const NO_EFFORT: &str = "Model grok-4 does not support parameter reasoningEffort.";
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_a_model_refuses_is_left_out_and_named() {
+    let world = start(FIVE);
+    let gpt = world.upstream("gpt");
+    let tokens = Tokens { input: 14, output: 9 };
+    gpt.script([
+        refusal(NO_EFFORT),
+        refusal("Argument not supported on this model: stop"),
+        Answer::chat("gpt-x", "So.", tokens),
+    ]);
+    let reply = world.send(ask("/v1/messages", &thoughtful("gpt/g"))).await;
+    assert_eq!((reply.status, reply.header("x-pointsman-attempts")), (200, Some("3")), "{:?}", reply.body);
+    let dropped = reply.header("x-pointsman-dropped").unwrap_or_default();
+    assert!(dropped.contains("thinking.budget_tokens") && dropped.contains("stop_sequences"), "{dropped}");
+    let sent = gpt.received();
+    let has = |at: usize, name: &str| sent[at].json().get(name).is_some();
+    assert_eq!(
+        [0, 1, 2].map(|at| (has(at, "reasoning_effort"), has(at, "stop"))),
+        [(true, true), (false, true), (false, false)]
+    );
+    assert_eq!(world.record().await.outcome, Outcome::Success);
+    world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_again_or_was_the_clients_own_word_is_its_answer() {
+    let world = start(FIVE);
+    let gpt = world.upstream("gpt");
+    gpt.otherwise(|_| refusal(NO_EFFORT));
+    let reply = world.send(ask("/v1/messages", &thoughtful("gpt/g"))).await;
+    assert_eq!((reply.status, gpt.received().len()), (400, 2));
+    assert!(String::from_utf8_lossy(&reply.body).contains("reasoningEffort"), "{:?}", reply.body);
+    // In its own dialect the client means what it says.
+    let mut body = tool_chat("gpt/g");
+    body["reasoning_effort"] = json!("low");
+    let reply = world.send(ask("/v1/chat/completions", &body)).await;
+    assert_eq!((reply.status, gpt.received().len()), (400, 3));
+    world.records(2).await;
+    world.assert_at_rest();
+}

@@ -101,6 +101,8 @@ fn a_model_that_does_not_go_on_from_a_begun_answer_is_not_asked_to() {
     assert!(error.to_string().starts_with("`messages` ends with what the assistant says"), "{error}");
     let (written, _) = encoded(&request, &target());
     assert_eq!(written["messages"][1], json!({ "role": "assistant", "content": "He" }));
+    let counting = Target { counts: true, ..newer() };
+    assert_eq!(encoded(&request, &counting).0["messages"][1]["role"], "assistant");
     // Of another vendor's model nothing is known.
     let other = Target::new(Dialect::Anthropic, "minimax", "MiniMax-M2");
     assert_eq!(encoded(&request, &other).0["messages"][1]["role"], "assistant");
@@ -148,6 +150,13 @@ fn later_instructions_stand_behind_the_user_where_the_model_takes_them() {
     // Nothing of the user's is behind the last turn of the model: the vendor has no place there.
     assert_eq!(written["system"], texts(&["S", "D", "o"]));
     assert_eq!(losses, Vec::<String>::new());
+    // What is said last is to be answered, whoever says it.
+    let last = turns(vec![turn_of(Role::Assistant, "b"), turn_of(Role::System, "Sum it up.")]);
+    for model in ["claude-opus-4-8", "claude-opus-4-6", "claude-3-5-haiku-latest"] {
+        let (written, _) = encoded(&last, &named(model));
+        assert_eq!(written["messages"][2], json!({ "role": "user", "content": "Sum it up." }), "{model}");
+        assert_eq!(written["system"], texts(&["S", "D"]), "{model}");
+    }
     let (older, _) = encoded(&request, &Target::new(Dialect::Anthropic, "anthropic", "claude-opus-4-7"));
     assert_eq!(older["system"].as_array().unwrap().len(), 6);
     assert_eq!(older["messages"].as_array().unwrap().len(), 5);

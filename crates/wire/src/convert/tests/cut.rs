@@ -66,6 +66,29 @@ fn a_cut_call_is_left_out_and_told() {
 }
 
 #[test]
+fn an_input_that_claude_could_not_finish_looks_whole_and_is_not() {
+    let call = |at: usize| json!({ "type": "tool_use", "id": format!("c{at}"), "name": format!("f{at}"), "input": { "a": 1 } });
+    for (content, reason, last) in [
+        (json!([call(0), call(1)]), "max_tokens", false),
+        (json!([call(0), call(1)]), "tool_use", true),
+        (json!([call(0), call(1), { "type": "text", "text": "x" }]), "max_tokens", true),
+    ] {
+        let body = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "c", "content": content,
+            "stop_reason": reason, "stop_sequence": null, "usage": { "input_tokens": 1, "output_tokens": 1 } });
+        let text = body.to_string();
+        let document = Document::read(text.as_bytes()).unwrap();
+        let answer =
+            codec_of(Anthropic).decode_answer(&document, &Origin { provider: PROVIDER, id: "r" }).unwrap();
+        for to in [OpenAiChat, Gemini, Ollama] {
+            let encoded = codec_of(to).encode_answer(&answer, &AnswerContext::default());
+            let said = String::from_utf8(encoded.body).unwrap();
+            assert!(said.contains("\"f0\"") && said.contains("\"f1\"") == last, "{to} {reason}: {said}");
+            assert_eq!(encoded.losses.iter().any(|lost| lost == "content[1].input"), !last, "{to} {reason}");
+        }
+    }
+}
+
+#[test]
 fn what_the_model_meant_so_stays() {
     for to in [Anthropic, Gemini, Ollama] {
         // It ended by itself, or another call came after: the arguments are what it wrote.

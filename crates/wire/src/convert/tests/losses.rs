@@ -104,7 +104,8 @@ fn tools_of_another_type_are_told() {
 #[test]
 fn limits_without_end_say_nothing_and_odd_ones_are_told() {
     let with = |limit: Value| {
-        let body = json!({ "model": "m", "messages": [], "options": { "num_predict": limit } });
+        let messages = json!([{ "role": "user", "content": "x" }]);
+        let body = json!({ "model": "m", "messages": messages, "options": { "num_predict": limit } });
         converted(Ollama, OpenAiChat, &body)
     };
     let limited = |limit: Value| {

@@ -1,13 +1,13 @@
 //! Turns whose order matters to a vendor, through dialects that have none.
 
 use bytes::Bytes;
-use pointsman_core::Dialect::{Anthropic, Gemini, Ollama, OpenAiChat, OpenAiResponses};
+use pointsman_core::Dialect::{self, Anthropic, Gemini, Ollama, OpenAiChat, OpenAiResponses};
 use serde_json::{Value, json};
 
 use super::{PROVIDER, codec_of};
 use crate::convert::{Called, Translator};
 use crate::json::Document;
-use crate::neutral::{AnswerContext, Origin, Target};
+use crate::neutral::{AnswerContext, Origin, Quirks, Target};
 
 /// What Claude answers with thoughts between its text and its calls.
 fn content() -> Value {
@@ -134,6 +134,69 @@ fn a_provider_of_the_clients_own_dialect_gets_the_text_whole() {
     let again = second_step(&message, &target);
     assert_eq!(again["messages"][1]["content"], message["content"]);
     assert_eq!(again["messages"][1]["tool_calls"], message["tool_calls"]);
+    // Vendors that want thoughts before calls get the words of those that Claude sealed.
+    let quirks = Quirks { extras: vec!["reasoning_content".into()], ..Quirks::NONE };
+    let again = second_step(&message, &Target { quirks: &quirks, ..target });
+    assert_eq!(again["messages"][1]["reasoning_content"], "AB", "{again}");
+    assert_eq!(again["messages"][1].get("reasoning_details"), None);
+}
+
+/// The messages that a provider of OpenAI's chat dialect gets of this request.
+fn chat(from: Dialect, body: &Value, target: &Target<'_>) -> Value {
+    let text = body.to_string();
+    let document = Document::read(text.as_bytes()).unwrap();
+    let request = codec_of(from).decode_request(&document, Called::default()).unwrap();
+    let encoded = codec_of(OpenAiChat).encode_request(&request, target).unwrap();
+    serde_json::from_slice::<Value>(&encoded.body).unwrap()["messages"].clone()
+}
+
+#[test]
+fn nothing_stands_between_calls_and_their_results() {
+    let call = |id: &str| json!({ "type": "function_call", "call_id": id, "name": "f", "arguments": "{}" });
+    let result = |id: &str| json!({ "type": "function_call_output", "call_id": id, "output": id });
+    let said = |role: &str, text: &str| json!({ "role": role, "content": text });
+    let body = json!({ "model": "m", "input": [
+        said("developer", "d"), result("lone"), said("user", "go"), call("a"), call("b"), result("a"),
+        said("developer", "be brief"), said("user", "and hurry"), result("b"), said("assistant", "done"),
+    ] });
+    let messages = chat(OpenAiResponses, &body, &Target::new(OpenAiChat, "other", "gpt-4o"));
+    let told = messages.as_array().unwrap().iter().map(|message| {
+        let id = message["tool_call_id"].as_str().or(message["content"].as_str()).unwrap_or("calls");
+        format!("{} {id}", message["role"].as_str().unwrap())
+    });
+    let expected = [
+        "developer d",
+        "tool lone",
+        "user go",
+        "assistant calls",
+        "tool a",
+        "tool b",
+        "developer be brief",
+        "user and hurry",
+        "assistant done",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn thoughts_before_a_call_go_back_to_vendors_that_want_them() {
+    let quirks = Quirks { extras: vec!["thinking".into(), "reasoning_content".into()], ..Quirks::NONE };
+    let target = Target { quirks: &quirks, ..Target::new(OpenAiChat, "deepseek", "deepseek-v4-pro") };
+    let thought = json!({ "type": "thinking", "thinking": "Hm.", "signature": "" });
+    let call = json!({ "type": "tool_use", "id": "a", "name": "f", "input": {} });
+    let result = json!({ "type": "tool_result", "tool_use_id": "a", "content": "x" });
+    let mut said = vec![json!("Hm."), json!(" "), Value::Null];
+    for content in [json!([thought, call]), json!([call]), json!("just text")] {
+        let body = json!({ "model": "m", "max_tokens": 9, "messages": [
+            { "role": "user", "content": "go" }, { "role": "assistant", "content": content },
+            { "role": "user", "content": [result] },
+        ] });
+        let messages = chat(Anthropic, &body, &target);
+        assert_eq!(messages[1]["reasoning_content"], said.remove(0), "{messages}");
+        // Nobody else is told of it.
+        let others = chat(Anthropic, &body, &Target::new(OpenAiChat, "other", "gpt-4o"));
+        assert_eq!(others[1].get("reasoning_content"), None);
+    }
 }
 
 /// Tens of thousands of whatever was once looked for in a list: what takes minutes then is a moment now.

@@ -59,6 +59,9 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         let problem = "is an address, which this provider does not take: send the bytes";
         return Err(EncodeError { field: need.path.to_string(), problem });
     }
+    if !own && request.messages.iter().all(|message| message.blocks.is_empty()) {
+        return Err(EncodeError::empty(request.dialect));
+    }
     let abilities = match Abilities::of(target.model) {
         _ if own => Abilities::Open,
         // Vendors with such a switch have words of their own.

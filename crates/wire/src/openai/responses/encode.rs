@@ -31,13 +31,16 @@ const ITEM: usize = 64;
 /// Writes the body of `POST /v1/responses`.
 ///
 /// # Errors
-/// A sound is named by an address that was not fetched.
+/// A sound is named by an address that was not fetched, or nothing is said.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, EncodeError> {
     let own = request.dialect == Dialect::OpenAiResponses;
     // What the client itself wrote in this dialect is the provider's to judge.
     if let Some(need) = needs(request, target).first().filter(|_| !own) {
         let problem = "is an address, which this provider does not take: send the bytes";
         return Err(EncodeError { field: need.path.to_string(), problem });
+    }
+    if !own && request.messages.iter().all(|message| message.blocks.is_empty()) {
+        return Err(EncodeError::empty(request.dialect));
     }
     let abilities = if own { Abilities::Open } else { Abilities::of(target.model) };
     let losses = Losses::default();

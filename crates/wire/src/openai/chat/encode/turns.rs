@@ -12,9 +12,34 @@ use crate::neutral::{
     Arguments, Block, Content, Message, Path, Reasoning, Role, Seal, ToolCall, ToolResult, ids, terms,
 };
 
+/// Where vendors that want plain thoughts back look for them.
+const THOUGHTS_BACK: &str = "reasoning_content";
+
+/// The messages in the order in which OpenAI takes them: nothing stands between calls and their results.
+fn results_first<'m, 'a>(messages: &'m [Message<'a>]) -> Vec<&'m Message<'a>> {
+    let mut ordered = Vec::with_capacity(messages.len());
+    let mut called = false;
+    let turns =
+        messages.chunk_by(|one, next| (one.role == Role::Assistant) == (next.role == Role::Assistant));
+    for turn in turns {
+        let before = called;
+        called = turn.iter().flat_map(|message| &message.blocks).any(|block| is_call(block, false));
+        if !before {
+            ordered.extend(turn);
+            continue;
+        }
+        let (results, others): (Vec<_>, Vec<_>) =
+            turn.iter().partition(|message| message.blocks.iter().any(is_result));
+        ordered.extend(results);
+        ordered.extend(others);
+    }
+    ordered
+}
+
 impl Encoder<'_> {
     pub(super) fn messages(&mut self, w: &mut Writer, messages: &[Message<'_>]) {
-        let mut left = messages;
+        let ordered = if self.own { messages.iter().collect() } else { results_first(messages) };
+        let mut left = &ordered[..];
         while let Some(first) = left.first() {
             let alike = match first.role {
                 Role::User | Role::Assistant if !self.own => {
@@ -67,7 +92,7 @@ impl Encoder<'_> {
         self.losses.extensions(rest);
     }
 
-    fn user(&mut self, w: &mut Writer, turn: &[Message<'_>]) {
+    fn user(&mut self, w: &mut Writer, turn: &[&Message<'_>]) {
         let mut attached: Vec<(&ToolResult<'_>, &Block<'_>)> = Vec::new();
         for message in turn {
             for block in &message.blocks {
@@ -174,7 +199,7 @@ impl Encoder<'_> {
         });
     }
 
-    fn assistant(&mut self, w: &mut Writer, turn: &[Message<'_>]) {
+    fn assistant(&mut self, w: &mut Writer, turn: &[&Message<'_>]) {
         let own = self.own;
         let blocks = || turn.iter().flat_map(|message| &message.blocks);
         let thoughts: Vec<&Block<'_>> = blocks().filter(|block| is_thought(block, own)).collect();
@@ -206,7 +231,11 @@ impl Encoder<'_> {
                 w.key("refusal").joined(&refusals);
             }
             self.own_extras(w, &said, &pictures);
-            self.thoughts(w, &thoughts);
+            let thought = self.thoughts(w, &thoughts);
+            if !own && !thought && !calls.is_empty() && self.takes(THOUGHTS_BACK) {
+                // While they think, these vendors refuse a call whose thoughts are not there, whoever made it.
+                w.key(THOUGHTS_BACK).string(" ");
+            }
             self.calls(w, &calls);
             self.speaker(w, first);
             turn.iter().skip(1).for_each(|message| self.lose_speaker(message));
@@ -260,21 +289,23 @@ impl Encoder<'_> {
         }
     }
 
-    fn thoughts(&mut self, w: &mut Writer, thoughts: &[&Block<'_>]) {
+    /// Writes them; whether any stands where plain ones do.
+    fn thoughts(&mut self, w: &mut Writer, thoughts: &[&Block<'_>]) -> bool {
         let detailed = |this: &Self, block: &Block<'_>| match &block.content {
             Content::Reasoning(thought) if this.own => {
-                inner(block) == "reasoning_details" || thought.seal.is_some()
+                let foreign = thought.seal.as_ref().is_some_and(|seal| !seal.is_for(this.target));
+                // What another sealed is worth its words, to vendors that want those back.
+                let plainly = foreign && this.target.quirks.takes(THOUGHTS_BACK);
+                !plainly && (inner(block) == "reasoning_details" || thought.seal.is_some())
             }
             Content::Reasoning(thought) => thought.seal.as_ref().is_some_and(|seal| seal.is_for(this.target)),
             _ => this.own,
         };
         let (details, plain): (Vec<&Block<'_>>, Vec<&Block<'_>>) =
             thoughts.iter().partition(|block| detailed(self, block));
-        if !plain.is_empty() {
-            self.plain_thoughts(w, &plain);
-        }
+        let plainly = !plain.is_empty() && self.plain_thoughts(w, &plain);
         if details.is_empty() {
-            return;
+            return plainly;
         }
         w.key("reasoning_details").array(|w| {
             for (index, block) in (0u64..).zip(details) {
@@ -297,13 +328,13 @@ impl Encoder<'_> {
                 });
             }
         });
+        plainly
     }
 
-    fn plain_thoughts(&mut self, w: &mut Writer, plain: &[&Block<'_>]) {
-        const FIELD: &str = "reasoning_content";
-        if !self.takes(FIELD) {
+    fn plain_thoughts(&mut self, w: &mut Writer, plain: &[&Block<'_>]) -> bool {
+        if !self.takes(THOUGHTS_BACK) {
             self.lose_thoughts(plain);
-            return;
+            return false;
         }
         let mut texts = Vec::new();
         for block in plain {
@@ -324,8 +355,9 @@ impl Encoder<'_> {
         if !texts.is_empty() {
             let first = plain.first().map_or("", |block| inner(block));
             let name = THOUGHTS.into_iter().find(|name| self.own && *name == first);
-            w.key(name.unwrap_or(FIELD)).joined(&texts);
+            w.key(name.unwrap_or(THOUGHTS_BACK)).joined(&texts);
         }
+        !texts.is_empty()
     }
 
     fn lose_thoughts(&mut self, thoughts: &[&Block<'_>]) {

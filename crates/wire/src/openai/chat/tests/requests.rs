@@ -74,8 +74,7 @@ fn foreign_extensions_are_told_and_left_out() {
 
 #[test]
 fn what_the_responses_dialect_shares_is_carried() {
-    let text =
-        r#"{"model":"m","messages":[],"prompt_cache_key":"k","text.verbosity":"low","truncation":"auto"}"#;
+    let text = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"prompt_cache_key":"k","text.verbosity":"low","truncation":"auto"}"#;
     let (body, losses) = encoded(text, &target(), |request| request.dialect = Dialect::OpenAiResponses);
     assert_eq!((&body["prompt_cache_key"], &body["verbosity"]), (&json!("k"), &json!("low")));
     assert_eq!(losses, ["truncation"]);
