@@ -236,3 +236,12 @@ fn an_effort_that_the_limit_cuts_is_told() {
         (&json!(1_999), vec!["reasoning_effort".to_owned()])
     );
 }
+
+#[test]
+fn a_file_that_only_its_provider_knows_has_no_name_beside_its_id() {
+    let file = json!({ "type": "input_file", "file_id": "file-1", "filename": "a.pdf" });
+    let body = json!({ "model": "m", "input": [{ "role": "user", "content": [file] }] });
+    let (written, losses) = converted(OpenAiResponses, OpenAiChat, &body).unwrap();
+    assert_eq!(written["messages"][0]["content"][0]["file"], json!({ "file_id": "file-1" }));
+    assert_eq!(losses, ["input[0].content[0].filename"]);
+}

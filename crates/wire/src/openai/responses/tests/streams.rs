@@ -577,3 +577,26 @@ proptest! {
         prop_assert_eq!(client.answer().0, whole);
     }
 }
+
+#[test]
+fn whatever_is_told_again_at_the_end_is_counted() {
+    let long = "x".repeat((64 << 20) + 1);
+    let text = || Text::from(long.as_str());
+    let seal = || Seal::from_provider(text(), SealKind::Encrypted, Dialect::Anthropic, "a");
+    let cited = Citation { url: None, title: None, quote: None, span: None, raw: &long };
+    let picture = Media { source: Source::Base64(text()), mime: None, name: None, detail: None };
+    for event in [
+        Event::Delta { block: 0, text: text() },
+        Event::Cite { block: 0, citation: cited },
+        Event::Sealed { block: 0, seal: seal() },
+        Event::Logprobs { choice: 0, raw: &long },
+        Event::Open { block: 1, choice: 0, head: Head::Opaque(&long) },
+        Event::Open { block: 1, choice: 0, head: Head::Media(Content::Image(picture)) },
+    ] {
+        let mut client = Client::new(&json!({}));
+        client.event(Event::Start { id: Text::default(), model: Text::default(), created: None });
+        client.event(event);
+        let told = String::from_utf8(client.out.finish()).unwrap();
+        assert!(told.contains("too long to be told again"), "{}", &told[..told.len().min(400)]);
+    }
+}
