@@ -270,7 +270,7 @@ mod tests {
             Row { price: Some(price), ..sonnet }.note(),
             format!(
                 "other prices above 200000 tokens in; 0.04 USD for each picture; other prices for batch; \
-                 deprecated: off on {off}"
+                 deprecated: off as of {off}"
             )
         );
         assert_eq!(Row { price: None, entry: None, ..row("openai", "gpt-4o-mini") }.note(), "");
