@@ -125,12 +125,12 @@ async fn one<'n>(
 fn kind(fetched: &Fetched) -> Option<String> {
     let said = fetched.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let said = said.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let known_or_unsaid = |said: &str| UNSAID.contains(&said) || is_fetched(said);
-    // The bytes know better than the server: vendors refuse a picture under another's name.
-    if let Some(found) = known_or_unsaid(&said).then(|| type_of(&fetched.body)).flatten() {
-        return Some(found.to_owned());
+    let known = is_fetched(&said);
+    if !known && !UNSAID.contains(&said.as_str()) {
+        return None;
     }
-    is_fetched(&said).then_some(said)
+    // The bytes know better than the server: vendors refuse a picture under another's name.
+    type_of(&fetched.body).map(str::to_owned).or(known.then_some(said))
 }
 
 fn is_fetched(said: &str) -> bool {

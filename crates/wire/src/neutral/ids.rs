@@ -35,14 +35,19 @@ pub fn fit(id: &str) -> Cow<'_, str> {
         }
     }
     if fitted.is_empty() || fitted.len() > MAX_CALL_ID {
-        let digest = Sha256::digest(id.as_bytes());
         let mut short = String::from("h_");
-        for byte in digest.iter().take(DIGEST_BYTES) {
-            let _ = write!(short, "{byte:02x}");
-        }
+        push_digest(&mut short, id, DIGEST_BYTES);
         return Cow::Owned(short);
     }
     Cow::Owned(fitted)
+}
+
+/// Adds the first `bytes` of a text's digest, in hexadecimal digits.
+pub(super) fn push_digest(into: &mut String, text: &str, bytes: usize) {
+    for byte in Sha256::digest(text.as_bytes()).iter().take(bytes) {
+        // Writing into a string cannot fail.
+        let _ = write!(into, "{byte:02x}");
+    }
 }
 
 /// Undoes [`fit`], as far as that can be undone.

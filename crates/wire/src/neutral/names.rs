@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use pointsman_core::Dialect;
-use sha2::{Digest, Sha256};
 
-use super::{Answer, Content, Request, ToolChoice, ToolKind};
+use super::{Answer, Content, Request, ToolChoice, ToolKind, ids};
 use crate::json::Text;
 
 /// Bytes of the digest at the end of a name that was changed: enough to tell the tools of one request apart.
@@ -60,10 +58,7 @@ impl Rule {
         let plain = |c: char| u8::try_from(c).ok().filter(|byte| c.is_ascii() && self.takes(*byte));
         fitted.extend(name.chars().take(room).map(|c| plain(c).map_or('_', char::from)));
         fitted.push('_');
-        for byte in Sha256::digest(name.as_bytes()).iter().take(DIGEST_BYTES) {
-            // Writing into a string cannot fail.
-            let _ = write!(fitted, "{byte:02x}");
-        }
+        ids::push_digest(&mut fitted, name, DIGEST_BYTES);
         Cow::Owned(fitted)
     }
 }

@@ -264,6 +264,12 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Whether nothing is said at all.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        self.messages.iter().all(|message| message.blocks.is_empty())
+    }
+
     /// The instructions at the start, and the turns after them.
     #[must_use]
     pub fn split_instructions(&self) -> (&[Message<'a>], &[Message<'a>]) {

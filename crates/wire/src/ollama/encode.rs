@@ -46,7 +46,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     } = request;
     let own = *dialect == target.dialect;
     // Without messages, Ollama loads the model and answers nothing.
-    if !own && messages.iter().all(|message| message.blocks.is_empty()) {
+    if !own && request.says_nothing() {
         return Err(EncodeError::empty(*dialect));
     }
     let mut losses = Losses::default();

@@ -158,7 +158,7 @@ impl StreamEncoder {
     }
 
     fn open(&mut self, block: BlockId, choice: u64, head: Head<'_>, out: &mut Writer) {
-        let calls = self.candidate(choice).calls;
+        let candidate = self.candidate(choice);
         let kind = match head {
             Head::Text | Head::Refusal => Kind::Text,
             Head::Reasoning { id, summary: _ } => {
@@ -168,12 +168,13 @@ impl StreamEncoder {
                 Kind::Thought
             }
             Head::ToolCall { id, item, name, custom } => {
+                candidate.calls += 1;
+                let number = candidate.calls;
                 if item.is_some() {
                     self.losses.field("content.item_id");
                 }
-                self.candidate(choice).calls = calls + 1;
                 Kind::Call(Call {
-                    number: calls + 1,
+                    number,
                     id: id.into_value().into_owned(),
                     name: name.into_value().into_owned(),
                     custom,
